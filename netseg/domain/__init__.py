@@ -1,0 +1,74 @@
+"""What the stations hand over: frozen values and protocols; numpy only, no files."""
+
+from netseg.domain.ablation import (
+    Ablation,
+    AblationModality,
+    AblationModel,
+    AblationPlan,
+    AblationProtocol,
+    AblationZone,
+    Evidence,
+    Probe,
+    Unplanned,
+)
+from netseg.domain.codes import Code
+from netseg.domain.errors import (
+    EnvironmentFaultError,
+    FrameMismatchError,
+    GridMismatchError,
+    NetsegError,
+    Notice,
+    StudyRejectedError,
+    UsageError,
+)
+from netseg.domain.findings import Findings, Lesion, Lobe, SegmentSource
+from netseg.domain.grid import Grid, require_same_frame, require_same_grid
+from netseg.domain.margin import LesionMargin, MarginReport, Verdict
+from netseg.domain.point import PointMm
+from netseg.domain.provenance import Provenance
+from netseg.domain.segmentation import ModelProvenance, Segmentation
+from netseg.domain.study import Modality, MrSequence, Phase, Series, Study
+from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
+
+__all__ = [
+    "Ablation",
+    "AblationModality",
+    "AblationModel",
+    "AblationPlan",
+    "AblationProtocol",
+    "AblationZone",
+    "Code",
+    "EnvironmentFaultError",
+    "Evidence",
+    "Findings",
+    "FrameMismatchError",
+    "Grid",
+    "GridMismatchError",
+    "LabelMap",
+    "Lesion",
+    "LesionMargin",
+    "Lobe",
+    "MarginReport",
+    "Mask",
+    "Modality",
+    "ModelProvenance",
+    "MrSequence",
+    "NetsegError",
+    "Notice",
+    "Phase",
+    "PointMm",
+    "Probe",
+    "Provenance",
+    "Quantity",
+    "Segmentation",
+    "SegmentSource",
+    "Series",
+    "Study",
+    "StudyRejectedError",
+    "Unplanned",
+    "UsageError",
+    "Verdict",
+    "Volume",
+    "require_same_frame",
+    "require_same_grid",
+]

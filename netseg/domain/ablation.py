@@ -1,0 +1,190 @@
+"""Needles, energy and what they are expected to destroy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netseg.domain.errors import Notice
+    from netseg.domain.grid import Grid
+    from netseg.domain.point import PointMm
+    from netseg.domain.volume import Mask
+
+
+class AblationModality(StrEnum):
+    """Physics of an ablation."""
+
+    RFA = "rfa"
+    MWA = "mwa"
+    CRYO = "cryo"
+    IRE = "ire"
+
+
+class Evidence(StrEnum):
+    """What a zone rests on. Only a control scan, or masks declared as observed, can set A0."""
+
+    SIMULATED = "simulated"
+    GIVEN_MASKS = "given_masks"
+    CONTROL_SCAN = "control_scan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probe:
+    """One needle, as it lies in the planning scan.
+
+    Attributes:
+        id: Its name in plan and report, "A", "B", …
+        device: Name of a device file.
+        entry_mm: Where the needle passes the skin (LPS).
+        tip_mm: Where it ends (LPS).
+        active_length_mm: Length of the part that heats, freezes or conducts, back from the tip.
+    """
+
+    id: str
+    device: str
+    entry_mm: PointMm
+    tip_mm: PointMm
+    active_length_mm: float
+
+    def __post_init__(self) -> None:
+        """Keep the physical sense of the numbers."""
+        if not 0 < self.active_length_mm <= self.length_mm:
+            raise ValueError(
+                f"active_length_mm must lie in (0, {self.length_mm:.1f}], the needle's length; "
+                f"got {self.active_length_mm}."
+            )
+
+    @property
+    def length_mm(self) -> float:
+        """Way from skin to tip."""
+        return float(np.linalg.norm(self.entry_mm.as_array() - self.tip_mm.as_array()))
+
+    @property
+    def direction(self) -> tuple[float, float, float]:
+        """Unit vector from the tip towards the handle."""
+        x, y, z = (self.entry_mm.as_array() - self.tip_mm.as_array()) / self.length_mm
+        return float(x), float(y), float(z)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AblationProtocol:
+    """How energy is delivered.
+
+    Attributes:
+        modality: Physics.
+        duration_s: Time with energy on.
+        power_w: Generator power, for RFA and MWA.
+        voltage_v: Electrode voltage, for RFA by voltage and IRE.
+        controller: "constant", "impedance", "temperature" or "switching".
+        settings: The controller's own numbers.
+    """
+
+    modality: AblationModality
+    duration_s: float
+    power_w: float | None = None
+    voltage_v: float | None = None
+    controller: str = "constant"
+    settings: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Keep time and energy positive."""
+        for name in ("duration_s", "power_w", "voltage_v"):
+            value = getattr(self, name)
+            if value is not None and not (np.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be a positive number; got {value}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ablation:
+    """The needles and energy meant for one lesion.
+
+    Attributes:
+        lesion_id: The lesion it is meant for.
+        probes: At least one needle.
+        protocol: Energy.
+        path_mm: Longest way from skin to tip over the probes.
+        clearance_mm: Smallest distance of any needle to each obstacle that was considered.
+        why: Why this one and not another, for the report.
+    """
+
+    lesion_id: int
+    probes: tuple[Probe, ...]
+    protocol: AblationProtocol
+    path_mm: float
+    clearance_mm: Mapping[str, float] = field(default_factory=dict)
+    why: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unplanned:
+    """A lesion for which no ablation is proposed.
+
+    Attributes:
+        lesion_id: The lesion.
+        why: The reason in words.
+        fallen: How many candidate paths each rule removed.
+    """
+
+    lesion_id: int
+    why: str
+    fallen: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AblationPlan:
+    """The proposal for a study.
+
+    Attributes:
+        ablations: One entry per lesion that a needle can reach.
+        unplanned: One entry per lesion without a proposal.
+        obstacles: What was kept clear of, by name, and where its mask is from.
+        not_considered: Organs a needle must avoid that nobody outlined; the operator must check.
+        warnings: What the reader of the plan must know.
+    """
+
+    ablations: tuple[Ablation, ...]
+    unplanned: tuple[Unplanned, ...] = ()
+    obstacles: Mapping[str, str] = field(default_factory=dict)
+    not_considered: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AblationZone:
+    """Tissue destroyed, or expected to be.
+
+    Attributes:
+        mask: The zone on the grid it is compared on.
+        evidence: What it rests on.
+        volume_band_ml: Smallest and largest volume over damage models, where simulated.
+        max_temperature_c: Highest tissue temperature, where simulated.
+        energy_j: Energy balance by name ("delivered", "stored", "perfusion", …), where simulated.
+        trace: Time series by name ("time_s", "power_w", "temperature_c", …), where simulated.
+        provenance: Model, device, tissue set, grid spacing, steps.
+    """
+
+    mask: Mask
+    evidence: Evidence
+    volume_band_ml: tuple[float, float] | None = None
+    max_temperature_c: float | None = None
+    energy_j: Mapping[str, float] = field(default_factory=dict)
+    trace: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+
+class AblationModel(Protocol):
+    """Whoever can say what an ablation will destroy; handed to the planner by the pipeline."""
+
+    def zone(self, ablation: Ablation, grid: Grid) -> AblationZone:
+        """The zone of one ablation on `grid`.
+
+        Raises:
+            StudyRejectedError: If the ablation cannot be simulated as given.
+        """
+        ...
