@@ -1,0 +1,48 @@
+"""Everything the stations said about one study: what export writes and the report shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netseg.domain.ablation import AblationPlan, AblationZone
+    from netseg.domain.allocation import Allocation
+    from netseg.domain.clinical import ClinicalFindings
+    from netseg.domain.errors import Notice
+    from netseg.domain.findings import Findings
+    from netseg.domain.margin import MarginReport
+    from netseg.domain.provenance import Provenance
+    from netseg.domain.segmentation import Segmentation
+    from netseg.domain.study import Study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StudyResult:
+    """The whole way of one study.
+
+    Attributes:
+        study: What was read.
+        segmentation: Where liver and lesions are.
+        findings: What was measured.
+        clinical: Findings document for the rules: clinician's facts and measured ones together.
+        plan: Needles and energy; None where planning was switched off.
+        zones: Zone expected per lesion id.
+        margin: Margins of those zones; None without zones.
+        allocation: The treatment proposal.
+        provenance: Enough to make the same bytes again.
+        warnings: What any station wants known, in the order it was said.
+    """
+
+    study: Study
+    segmentation: Segmentation
+    findings: Findings
+    clinical: ClinicalFindings
+    plan: AblationPlan | None
+    zones: Mapping[int, AblationZone] = field(default_factory=dict)
+    margin: MarginReport | None
+    allocation: Allocation
+    provenance: Provenance
+    warnings: tuple[Notice, ...] = ()
