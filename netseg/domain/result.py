@@ -29,8 +29,9 @@ class StudyResult:
         findings: What was measured.
         clinical: Findings document for the rules: clinician's facts and measured ones together.
         plan: Needles and energy; None where planning was switched off.
-        zones: Zone expected per lesion id.
-        margin: Margins of those zones; None without zones.
+        zone: Union of all zones on the segmentation's grid; None without any.
+        zones: Zone expected per lesion id, each on its own local grid (same frame, a crop).
+        margin: Margins of the lesions against the union; None without zones.
         allocation: The treatment proposal.
         provenance: Enough to make the same bytes again.
         warnings: What any station wants known, in the order it was said.
@@ -41,6 +42,7 @@ class StudyResult:
     findings: Findings
     clinical: ClinicalFindings
     plan: AblationPlan | None
+    zone: AblationZone | None
     zones: Mapping[int, AblationZone] = field(default_factory=dict)
     margin: MarginReport | None
     allocation: Allocation
