@@ -100,6 +100,10 @@ class Code(StrEnum):
     TABLE_MISSING = "TABLE_MISSING", "Images without a row, or a row without images."
     TABLE_ENCODING = "TABLE_ENCODING", "The clinical table is not UTF-8."
     CASE_ID_IDENTIFIES = "CASE_ID_IDENTIFIES", "The case's name holds an identifier of the patient."
+    IDENTIFIER_IN_OUTPUT = (
+        "IDENTIFIER_IN_OUTPUT",
+        "An identifier of the patient would have left with the results.",
+    )
     CORRUPT_CHECKPOINT = "CORRUPT_CHECKPOINT", "The weights file is damaged."
     UNSAFE_CHECKPOINT = "UNSAFE_CHECKPOINT", "netseg reads weights as safetensors only."
     NON_FINITE_WEIGHTS = "NON_FINITE_WEIGHTS", "The weights hold NaN."
