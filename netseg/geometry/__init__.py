@@ -1,0 +1,1 @@
+"""Millimetres in numpy: frames, affines, resampling, distances, components (the reference)."""
