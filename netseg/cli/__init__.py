@@ -1,0 +1,1 @@
+"""The console command; the only place in netseg that knows Hydra."""

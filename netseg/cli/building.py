@@ -1,0 +1,54 @@
+"""From a composed configuration to the stations it describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from netseg.cli.configuration import config_hash
+from netseg.cli.registry import build
+
+if TYPE_CHECKING:
+    from netseg.pipeline import Stations
+
+
+def build_stations(settings: dict[str, Any]) -> Stations:
+    """Build every station once.
+
+    Args:
+        settings: The composed "infer" configuration.
+
+    Returns:
+        The stations; weights are loaded when the first study needs them.
+
+    Raises:
+        UsageError: If the configuration names something unknown.
+        EnvironmentFaultError: If weights are missing.
+    """
+    from netseg.pipeline import Stations
+    from netseg.pipeline.judging import smallest_margin
+    from netseg.segment import MasksBackend
+    from netseg.simulate import protocols
+
+    device = settings["device"]
+    margin = build(settings["verify"])
+    planner = None
+    if settings["plan"]:
+        planner = build(
+            settings["plan"],
+            protocols=protocols(settings["plan"]["device"]),
+            margin_of=smallest_margin(margin),
+        )
+    return Stations(
+        segment=build(settings["segment"], **_on(settings["segment"], device)),
+        masks=MasksBackend(),
+        planner=planner,
+        ablation=build(settings["simulate"], **_on(settings["simulate"], device)),
+        margin=margin,
+        rules=build(settings["allocate"]),
+        config_sha256=config_hash(settings),
+        device=device,
+    )
+
+
+def _on(config: dict[str, Any], device: str) -> dict[str, str]:
+    return {} if config.get("_target_") == "masks" or "device" in config else {"device": device}

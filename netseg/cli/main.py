@@ -1,0 +1,51 @@
+"""`netseg`: one verb per station, one exit code per kind of outcome."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from netseg.cli.parser import parse_words
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: The words after `netseg`; those of the process when None.
+
+    Returns:
+        0 all processed, 1 a bug, 2 usage or configuration, 3 some studies rejected, 4 everything
+        rejected, 5 environment, 130 interrupted.
+    """
+    words = parse_words(argv)
+    execute = _command(words.verb)
+    from netseg.cli.logs import set_up_logging
+    from netseg.domain.errors import NetsegError
+
+    set_up_logging(quiet=words.quiet, verbose=words.verbose, as_json=words.log_json)
+    try:
+        return execute(words)
+    except NetsegError as error:
+        sys.stderr.write(f"netseg {words.verb}: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; run the same command with --resume to go on.\n")
+        return INTERRUPTED
+
+
+def _command(verb: str) -> Callable[[argparse.Namespace], int]:
+    """The function behind a verb; its module is imported only now."""
+    return import_module(f"netseg.cli.{verb}_command").execute
+
+
+def entry() -> None:
+    """Leave the process with the verb's exit code."""
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""The words of the command line; imports nothing heavy, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import netseg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    # argparse has no public name for what add_subparsers returns
+    _Verbs: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
+
+RESEARCH_USE = "Research use only; not a medical device. A tumour board decides."
+
+
+def parse_words(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The words of one command; leaves with exit code 2 and a sentence where they make no sense."""
+    parser = make_parser()
+    words, rest = parser.parse_known_args(argv)
+    strange = [w for w in rest if w.startswith("-") or "=" not in w]
+    if strange or (rest and not hasattr(words, "overrides")):
+        parser.error(f"unrecognized arguments: {' '.join(strange or rest)}")
+    if rest:
+        words.overrides = rest
+    if words.verb is None:
+        parser.error("a verb is missing; `netseg --help` lists them")
+    return words
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of `netseg` with all its verbs."""
+    parser = argparse.ArgumentParser(
+        prog="netseg",
+        description="From the scans of a patient with NET liver metastases to a treatment proposal "
+        "that a tumour board can check line by line.",
+        epilog=RESEARCH_USE,
+    )
+    parser.add_argument("--version", action="version", version=f"netseg {netseg.__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs")
+    for add in (
+        _demo,
+        _run,
+        _segment,
+        _plan,
+        _simulate,
+        _verify,
+        _allocate,
+        _train,
+        _validate,
+        _info,
+        _doctor,
+    ):
+        add(verbs)
+    for verb in verbs.choices.values():
+        _add_logging(verb)
+    return parser
+
+
+def _verb(verbs: _Verbs, name: str, text: str) -> argparse.ArgumentParser:
+    return verbs.add_parser(name, help=text, description=text, epilog=RESEARCH_USE)
+
+
+def _accept_overrides(parser: argparse.ArgumentParser) -> None:
+    """Take `key=value` anywhere among the options, as Hydra's users write it."""
+    parser.set_defaults(overrides=[])
+    parser.epilog = f"key=value changes any setting, such as plan=none. {RESEARCH_USE}"
+
+
+def _add_logging(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("messages (all on stderr)")
+    group.add_argument("-q", "--quiet", action="store_true", help="warnings and errors only")
+    group.add_argument("-v", "--verbose", action="store_true", help="every step")
+    group.add_argument("--log-json", action="store_true", help="one JSON object per line")
+
+
+def _add_study(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-i",
+        "--input",
+        type=Path,
+        required=True,
+        metavar="STUDY",
+        help="a DICOM tree, an image file, a folder with study.yaml, or a batch of them",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--one", action="store_true", help="the input is one study, whatever it is")
+    which.add_argument("--many", action="store_true", help="each child of the input is a study")
+    parser.add_argument("--case-ids", choices=("name", "hash"), default="name")
+    parser.add_argument("--modality", choices=("CT", "MR", "PT"), help="of a bare image file")
+    parser.add_argument("--phase", help="contrast phase no tag names")
+    parser.add_argument("--tracer", help="tracer no tag names, such as ga68_dotatate")
+    mask = "FILE, FILE:2, FILE:1,2 or FILE:instances"
+    parser.add_argument("--liver", metavar="MASK", help=f"liver from any tool: {mask}")
+    parser.add_argument("--lesions", metavar="MASK", help=f"lesions from any tool: {mask}")
+
+
+def _add_batch(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--resume", action="store_true", help="keep results that are still true")
+    parser.add_argument("--shard", metavar="I/N", help="only every Nth study, from the Ith on")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be done")
+    _accept_overrides(parser)
+
+
+def _demo(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "demo", "Carry a synthetic triphasic CT + SSTR-PET to a report.")
+    parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="OUT")
+    parser.add_argument("--seed", type=int, default=17, help="of the synthetic patient")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+
+
+def _run(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "run", "Carry one study, or a batch, through all stations to a report.")
+    _add_study(parser)
+    _add_batch(parser)
+    parser.add_argument("--clinical", type=Path, metavar="CASE.yaml|TABLE.csv")
+    parser.add_argument("--control", type=Path, metavar="STUDY2", help="scan after the ablation")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _segment(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "segment", "Outline liver and metastases, and measure them.")
+    _add_study(parser)
+    _add_batch(parser)
+    parser.add_argument("--backend", default="builtin", help="builtin or masks")
+    parser.add_argument("--weights", type=Path, metavar="FILE.safetensors|FOLDER")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _plan(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "plan", "Propose needles for given lesions.")
+    _add_study(parser)
+    _add_batch(parser)
+    parser.add_argument("--obstacles", metavar="LABELS", help="label map a needle must not cross")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _simulate(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "simulate", "Predict what a plan of needles destroys.")
+    parser.add_argument("--plan", type=Path, required=True, metavar="PLAN.yaml")
+    parser.add_argument("--tissue", metavar="LABELS", help="label map of tissues")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _verify(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "verify", "Measure the margin of a zone around lesions.")
+    parser.add_argument("--lesion", required=True, metavar="MASK")
+    parser.add_argument("--zone", metavar="MASK")
+    parser.add_argument("--liver", metavar="MASK")
+    parser.add_argument(
+        "--observed", action="store_true", help="the zone was seen after the ablation"
+    )
+    parser.add_argument("--pre", type=Path, metavar="SCAN", help="planning scan")
+    parser.add_argument("--post", type=Path, metavar="SCAN", help="control scan")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+    _accept_overrides(parser)
+
+
+def _allocate(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "allocate", "Findings and pathology to a treatment allocation.")
+    parser.add_argument("--findings", type=Path, required=True, metavar="CASE.yaml")
+    parser.add_argument("--rules", default="seed-2020", metavar="NAME")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _train(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "train", "Train a network; the same as `python train.py key=value …`.")
+    _accept_overrides(parser)
+
+
+def _validate(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "validate", "Say what would be used and what refused; run nothing.")
+    parser.add_argument("-i", "--input", type=Path, metavar="STUDY")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--one", action="store_true")
+    which.add_argument("--many", action="store_true")
+    parser.add_argument("--case-ids", choices=("name", "hash"), default="name")
+    parser.add_argument("--modality", choices=("CT", "MR", "PT"))
+    parser.add_argument("--phase")
+    parser.add_argument("--tracer")
+    parser.add_argument("--liver", metavar="MASK")
+    parser.add_argument("--lesions", metavar="MASK")
+    parser.add_argument("--lesion", metavar="MASK")
+    parser.add_argument("--zone", metavar="MASK")
+    parser.add_argument("--weights", type=Path, metavar="FILE")
+    parser.add_argument("--config", type=Path, metavar="FILE")
+    parser.add_argument("--clinical", type=Path, metavar="CASE.yaml|TABLE.csv")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
+def _info(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "info", "What this installation holds.")
+    parser.add_argument("--json", action="store_true", help="for machines")
+
+
+def _doctor(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "doctor", "Check that this machine can run netseg, part by part.")
+    parser.add_argument("--format", choices=("text", "json"), default="text")

@@ -1,0 +1,170 @@
+"""`netseg run`: one study or a batch, through all stations."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netseg.domain.codes import Code
+from netseg.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Mapping, Sequence
+
+    from netseg.domain.clinical import ClinicalFindings
+    from netseg.pipeline import BatchOutcome
+    from netseg.study import FoundStudy, ReadHints
+
+log = logging.getLogger(__name__)
+
+
+def execute(words: argparse.Namespace) -> int:
+    """Compose the configuration from the words and run it."""
+    from netseg.cli.configuration import compose
+
+    if words.control is not None:
+        raise UsageError(
+            Code.NOT_BUILT_YET,
+            "`--control` needs the registration of two scans, which is not built yet.",
+            hint="Run the planning study alone, and `netseg verify --lesion MASK --zone MASK "
+            "--observed` with masks that lie on one grid.",
+        )
+    settings = compose("infer", words.overrides)
+    say_settings(settings, words)
+    settings["clinical"] = words.clinical or settings["clinical"]
+    return run(settings, output_format=words.format)
+
+
+def say_settings(settings: dict[str, Any], words: argparse.Namespace) -> None:
+    """Let the options of the command line win over the configuration's."""
+    settings["input"], settings["output"] = words.input, words.output
+    settings["device"] = words.device if words.device != "auto" else settings["device"]
+    for name in ("modality", "phase", "tracer", "liver", "lesions"):
+        settings["study"][name] = getattr(words, name) or settings["study"][name]
+    batch = settings["batch"]
+    batch["how"] = "one" if words.one else "many" if words.many else batch["how"]
+    batch["case_ids"] = words.case_ids if words.case_ids != "name" else batch["case_ids"]
+    batch["shard"] = words.shard or batch["shard"]
+    batch["resume"] = words.resume or batch["resume"]
+    batch["dry_run"] = words.dry_run or batch["dry_run"]
+
+
+def run(settings: dict[str, Any], *, output_format: str = "text") -> int:
+    """Run the composed "infer" configuration.
+
+    Args:
+        settings: Plain values as `compose` gives them, `input` and `output` set.
+        output_format: "text" or "json" on stdout.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UsageError: If the settings contradict themselves.
+        EnvironmentFaultError: If weights are missing or the output cannot be written.
+    """
+    from netseg.cli.building import build_stations
+    from netseg.pipeline import WholeWay, run_batch
+
+    for name in ("input", "output"):
+        if not settings[name]:
+            raise UsageError(
+                Code.CONFIG_RANGE, f"{name} is missing.", hint=f"Say {name}=PATH."
+            )
+    out = Path(settings["output"])
+    hints = read_hints(settings["study"])
+    found = find(settings)
+    cases = clinical_cases(settings["clinical"], found)
+    if settings["batch"]["dry_run"]:
+        from netseg.cli.validate_command import report_studies
+
+        return report_studies(found, hints, output_format)
+    stations = build_stations(settings)
+    resume = bool(settings["batch"]["resume"])
+    job = WholeWay(stations=stations, hints=hints, cases=cases, resume=resume)
+    outcome = run_batch(found, out, job)
+    sys.stdout.write(answer(outcome, out, "report.html", output_format))
+    return outcome.exit_code
+
+
+def find(settings: dict[str, Any]) -> tuple[FoundStudy, ...]:
+    """The studies of the input, those of this shard."""
+    from netseg.study import find_studies
+
+    batch = settings["batch"]
+    found = find_studies(
+        Path(settings["input"]), how=batch["how"], case_ids=batch["case_ids"]
+    )
+    if not batch["shard"]:
+        return found
+    try:
+        number, of = (int(n) for n in str(batch["shard"]).split("/"))
+    except ValueError:
+        number, of = 0, 0
+    if not 1 <= number <= of:
+        raise UsageError(
+            Code.CONFIG_RANGE,
+            f"shard {batch['shard']!r} is not I/N with 1 <= I <= N.",
+            hint="For example --shard 2/4.",
+        )
+    return found[number - 1 :: of]
+
+
+def read_hints(study: Mapping[str, Any]) -> ReadHints:
+    """What the user says about the images."""
+    from netseg.cli.words import one_of
+    from netseg.domain import Modality, Phase
+    from netseg.study import ReadHints
+
+    return ReadHints(
+        modality=one_of(Modality, "modality", study["modality"]),
+        phase=one_of(Phase, "phase", study["phase"]),
+        tracer=study["tracer"],
+        liver=study["liver"],
+        lesions=study["lesions"],
+    )
+
+
+def clinical_cases(
+    path: str | Path | None, found: Sequence[FoundStudy]
+) -> dict[str, ClinicalFindings]:
+    """Clinical facts by case id: one document for one study, a table for a batch."""
+    from netseg.allocate import read_case, read_clinical_table
+
+    if path is None:
+        return {}
+    path = Path(path)
+    if path.suffix.lower() != ".csv":
+        if len(found) != 1:
+            raise UsageError(
+                Code.TABLE_MISSING,
+                f"{path.name} describes one case, the input holds {len(found)}.",
+                hint="Give a CSV table with a `case` column.",
+            )
+        return {found[0].case_id: read_case(path)}
+    table = dict(read_clinical_table(path))
+    ids = {one.case_id for one in found}
+    for case in sorted(set(table) - ids):
+        log.warning("%s: case %r has a row in %s but no images", Code.TABLE_MISSING, case, path.name)
+    for case in sorted(ids - set(table)):
+        log.warning("%s: case %r has images but no row in %s", Code.TABLE_MISSING, case, path.name)
+    return table
+
+
+def answer(outcome: BatchOutcome, out: Path, shows: str, output_format: str) -> str:
+    """What stdout says of a batch: each study's state and the file that shows it."""
+    if output_format == "json":
+        studies = {
+            s.case_id: {"state": s.state, "errors": [e.to_document() for e in s.errors]}
+            for s in outcome.studies
+        }
+        return json.dumps({"schema_version": "1", "studies": studies}, indent=2) + "\n"
+    lines = [
+        f"{s.case_id}: {s.state}  {s.errors[0].code if s.errors else out / s.case_id / shows}"
+        for s in outcome.studies
+    ]
+    return "\n".join(lines) + "\n"

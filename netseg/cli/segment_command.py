@@ -1,0 +1,37 @@
+"""`netseg segment`: liver, metastases and their measures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+BACKENDS = ("builtin", "masks")
+
+
+def execute(words: argparse.Namespace) -> int:
+    """Compose the configuration, segment one study or a batch."""
+    from netseg.cli.building import build_stations
+    from netseg.cli.configuration import compose
+    from netseg.cli.run_command import answer, find, read_hints, say_settings
+    from netseg.cli.words import one_of_names
+    from netseg.pipeline import SegmentOnly, run_batch
+
+    backend = one_of_names(BACKENDS, "--backend", words.backend)
+    settings = compose("infer", [f"segment={backend}", "plan=none", *words.overrides])
+    say_settings(settings, words)
+    if words.weights is not None:
+        settings["segment"]["weights"] = str(words.weights)
+    hints = read_hints(settings["study"])
+    found = find(settings)
+    if words.dry_run:
+        from netseg.cli.validate_command import report_studies
+
+        return report_studies(found, hints, words.format)
+    job = SegmentOnly(stations=build_stations(settings), hints=hints)
+    outcome = run_batch(found, Path(words.output), job)
+    sys.stdout.write(answer(outcome, words.output, "lesions.csv", words.format))
+    return outcome.exit_code

@@ -1,0 +1,132 @@
+"""What can be done with a study: the whole way, or only as far as one station."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netseg.export import state_of, summary_row
+from netseg.findings import measure
+from netseg.pipeline.batch import StudyOutcome
+from netseg.pipeline.fingerprint import fingerprint
+from netseg.pipeline.output import kept_row, write_plan, write_segmentation, write_study
+from netseg.pipeline.stopwatch import Stopwatch
+from netseg.pipeline.study import process_study
+from netseg.study import read_study
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netseg.domain import LabelMap, Study
+    from netseg.domain.clinical import ClinicalFindings
+    from netseg.pipeline.stations import Stations
+    from netseg.study import FoundStudy, ReadHints
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeWay:
+    """Carry a study through all stations to its report.
+
+    Attributes:
+        stations: What does the work.
+        hints: What the user says about the images.
+        cases: Clinical facts by case id.
+        resume: Keep results of the same input, configuration, facts and version.
+    """
+
+    stations: Stations
+    hints: ReadHints
+    cases: Mapping[str, ClinicalFindings] = field(default_factory=dict)
+    resume: bool = False
+
+    def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
+        """Read, process and write one study."""
+        started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        case = self.cases.get(found.case_id)
+        made_from = self._fingerprint(found, case)
+        if self.resume and (row := kept_row(folder, made_from)):
+            log.info("%s: kept the results of an earlier run", found.case_id)
+            return StudyOutcome(case_id=found.case_id, state=row["state"], row=row)
+        watch = Stopwatch()
+        with watch.station("study"):
+            study = _read(found, self.hints)
+        result = process_study(study, self.stations, case, watch)
+        state = state_of((), result.warnings)
+        row = summary_row(result, state)
+        write_study(
+            result,
+            folder,
+            started_at=started_at,
+            station_wall_s=watch.seconds,
+            settings={
+                "device": self.stations.device,
+                "fingerprint": made_from,
+                "summary": row,
+            },
+        )
+        return StudyOutcome(
+            case_id=found.case_id, state=state, warnings=result.warnings, row=row
+        )
+
+    def _fingerprint(self, found: FoundStudy, case: ClinicalFindings | None) -> str:
+        masks = [m for m in (self.hints.liver, self.hints.lesions) if m]
+        files = [Path(m.rsplit(":", 1)[0]) if not Path(m).exists() else Path(m) for m in masks]
+        made_with = (self.stations.config_sha256, repr(case), repr(self.hints))
+        return fingerprint([found.path, *files], *made_with)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentOnly:
+    """Outline liver and lesions, measure them, and stop there."""
+
+    stations: Stations
+    hints: ReadHints
+
+    def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
+        """Read, segment, measure and write one study."""
+        study = _read(found, self.hints)
+        segmentation = self.stations.outliner(study).segment(study)
+        findings = measure(study, segmentation)
+        warnings = (*study.warnings, *segmentation.warnings, *findings.warnings)
+        write_segmentation(study, segmentation, findings, folder)
+        return _outcome(study, warnings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanOnly:
+    """Propose needles for the lesions of a study.
+
+    Attributes:
+        stations: What does the work; its planner is set.
+        hints: What the user says about the images, and whose lesions these are.
+        obstacles: Label map of what a needle must not cross; read on the segmentation's grid.
+    """
+
+    stations: Stations
+    hints: ReadHints
+    obstacles: str | None = None
+
+    def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
+        """Read, segment, plan and write one study."""
+        study = _read(found, self.hints)
+        obstacles = None
+        if self.obstacles is not None:
+            obstacles = read_labels(self.obstacles, on=self.stations.outliner(study).grid_of(study))
+        result = process_study(study, self.stations, obstacles=obstacles)
+        write_plan(result, folder)
+        return _outcome(study, result.warnings)
+
+
+def _read(found: FoundStudy, hints: ReadHints) -> Study:
+    return read_study(found.path, replace(hints, case_id=found.case_id))
+
+
+def _outcome(study: Study, warnings: tuple) -> StudyOutcome:
+    state = state_of((), warnings)
+    row = {"case": study.case_id, "state": state}
+    return StudyOutcome(case_id=study.case_id, state=state, warnings=warnings, row=row)

@@ -1,0 +1,90 @@
+"""What happens to a study, from the scans to the proposal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import netseg
+from netseg.allocate import allocate, combine
+from netseg.domain.provenance import Provenance
+from netseg.domain.result import StudyResult
+from netseg.findings import measure
+from netseg.pipeline.prediction import predict_zones, unite
+from netseg.pipeline.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from netseg.domain import LabelMap, Segmentation, Study
+    from netseg.domain.clinical import ClinicalFindings
+    from netseg.pipeline.stations import Stations
+
+
+def process_study(
+    study: Study,
+    stations: Stations,
+    case: ClinicalFindings | None = None,
+    watch: Stopwatch | None = None,
+    obstacles: LabelMap | None = None,
+) -> StudyResult:
+    """Carry one study through all stations.
+
+    Args:
+        study: The scans, as `netseg.study.read_study` gives them.
+        stations: What does the work.
+        case: What the clinicians know (Ki-67, primary, …); None when nothing is known.
+        watch: Notes how long each station took.
+        obstacles: What a needle must not cross beyond what the planner finds itself, on the grid
+            of the segmented series.
+
+    Returns:
+        Everything the stations said; nothing is written.
+
+    Raises:
+        StudyRejectedError: If a station cannot answer for this study.
+    """
+    watch = watch or Stopwatch()
+    with watch.station("segment"):
+        segmentation = stations.outliner(study).segment(study)
+    with watch.station("findings"):
+        findings = measure(study, segmentation)
+    with watch.station("plan"):
+        plan = None
+        if stations.planner is not None and findings.lesions:
+            plan = stations.planner.plan(
+                study, segmentation, findings, stations.ablation, obstacles
+            )
+    with watch.station("simulate"):
+        zones = predict_zones(plan, segmentation, stations.ablation)
+        zone = unite(zones, segmentation.lesions.grid)
+    with watch.station("verify"):
+        margin = None
+        if zone is not None:
+            margin = stations.margin.check(
+                segmentation.lesions, zone, observed=False, liver=segmentation.liver
+            )
+    with watch.station("allocate"):
+        clinical = combine(case, findings, margin)
+        allocation = allocate(clinical, stations.rules)
+    said = (study, segmentation, findings, plan, margin)
+    return StudyResult(
+        study=study,
+        segmentation=segmentation,
+        findings=findings,
+        clinical=clinical,
+        plan=plan,
+        zone=zone,
+        zones=zones,
+        margin=margin,
+        allocation=allocation,
+        provenance=_provenance(study, segmentation, stations),
+        warnings=tuple(w for station in said if station is not None for w in station.warnings),
+    )
+
+
+def _provenance(study: Study, segmentation: Segmentation, stations: Stations) -> Provenance:
+    return Provenance(
+        netseg_version=netseg.__version__,
+        config_sha256=stations.config_sha256,
+        weights_sha256=segmentation.provenance.weights_sha256,
+        input_sha256={s.key: s.input_sha256 for s in study.series},
+        rules_sha256=stations.rules.sha256,
+    )
