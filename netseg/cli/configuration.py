@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+NOT_DECIDING = (
+    "input",
+    "output",
+    "clinical",
+    "study",
+    "batch",
+    "device",
+)  # the input hash has these
+
+
 def config_folder() -> Path:
     """`configs/` of the checkout, or its copy inside an installed wheel."""
     package = Path(netseg.__file__).resolve().parent
@@ -63,14 +73,43 @@ def compose(name: str, overrides: Sequence[str] = ()) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
+def check_file(path: Path) -> str:
+    """Whether a configuration file of a user names only what netseg knows.
+
+    Args:
+        path: One choice of a group, such as `my_margin.yaml`.
+
+    Returns:
+        The word it names as `_target_`.
+
+    Raises:
+        UsageError: If it cannot be read, or names something unknown.
+    """
+    import yaml
+
+    from netseg.cli.registry import check
+
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        where = " ".join(str(error).split())
+        raise UsageError(Code.CONFIG_SYNTAX, where, file=path.name) from error
+    if not isinstance(document, dict):
+        kind = type(document).__name__
+        raise UsageError(
+            Code.CONFIG_TYPE, f"expected settings as key: value, met {kind}.", file=path.name
+        )
+    return check({k: v for k, v in document.items() if k != "defaults"})
+
+
 def config_hash(config: dict[str, Any]) -> str:
     """SHA-256 over what decides results: not over paths, devices or threads."""
-    decides = {k: v for k, v in config.items() if k not in ("input", "output", "clinical", "batch")}
+    decides = {k: v for k, v in config.items() if k not in NOT_DECIDING}
     text = json.dumps(_without(decides, "device"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _without(value: Any, key: str) -> Any:  # noqa: ANN401 any JSON value
+def _without(value: Any, key: str) -> Any:
     if isinstance(value, dict):
         return {k: _without(v, key) for k, v in value.items() if k != key}
     if isinstance(value, list):

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 
+
 class _JsonLines(logging.Formatter):
     """One event, one line: control characters of hostile input are escaped by JSON."""
 

@@ -28,13 +28,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = parse_words(argv)
     execute = _command(words.verb)
     from netseg.cli.logs import set_up_logging
-    from netseg.domain.errors import NetsegError
 
     set_up_logging(quiet=words.quiet, verbose=words.verbose, as_json=words.log_json)
+    return guarded(f"netseg {words.verb}", lambda: execute(words))
+
+
+def guarded(command: str, execute: Callable[[], int]) -> int:
+    """Run a command; a refusal becomes one line on stderr and its exit code, never a stack trace.
+
+    Args:
+        command: What the user typed, for the message.
+        execute: Does the work and gives the exit code.
+
+    Returns:
+        The exit code.
+    """
+    from netseg.domain.errors import NetsegError
+
     try:
-        return execute(words)
+        return execute()
     except NetsegError as error:
-        sys.stderr.write(f"netseg {words.verb}: {error}\n")
+        sys.stderr.write(f"{command}: {error}\n")
         return error.exit_code
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; run the same command with --resume to go on.\n")

@@ -15,7 +15,7 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 TARGETS: Mapping[str, str] = {
     "builtin": "netseg.segment:BuiltinBackend",
@@ -27,7 +27,7 @@ TARGETS: Mapping[str, str] = {
 }
 
 
-def build(config: Mapping[str, Any], **parts: object) -> Any:  # noqa: ANN401 any station
+def build(config: Mapping[str, Any], **parts: object) -> Any:
     """Build the object a configuration describes.
 
     Args:
@@ -40,29 +40,47 @@ def build(config: Mapping[str, Any], **parts: object) -> Any:  # noqa: ANN401 an
     Raises:
         UsageError: If the name or an argument is unknown, or a value is refused.
     """
-    arguments = dict(config)
-    name = arguments.pop("_target_", None)
+    name = check(config)
+    arguments = {key: value for key, value in config.items() if key != "_target_"}
+    try:
+        return _resolve(TARGETS[name])(**arguments, **parts)
+    except (TypeError, ValueError) as error:
+        raise UsageError(Code.CONFIG_RANGE, f"{name}: {error}") from error
+
+
+def check(config: Mapping[str, Any]) -> str:
+    """Whether a configuration names a word of the table and only settings that it has.
+
+    Args:
+        config: `_target_` and the object's arguments.
+
+    Returns:
+        The word.
+
+    Raises:
+        UsageError: If the name or an argument is unknown.
+    """
+    name = config.get("_target_")
     if name not in TARGETS:
-        close = get_close_matches(str(name), TARGETS, n=1)
         raise UsageError(
             Code.UNSAFE_CONFIG,
             f"_target_ {name!r} is not one of {', '.join(sorted(TARGETS))}.",
-            hint=f"Did you mean {close[0]}?" if close else "",
+            hint=_did_you_mean(str(name), TARGETS),
         )
-    make = _resolve(TARGETS[name])
-    known = inspect.signature(make).parameters
-    for key in arguments:
-        if key not in known:
-            close = get_close_matches(key, known, n=1)
+    known = inspect.signature(_resolve(TARGETS[name])).parameters
+    for key in config:
+        if key != "_target_" and key not in known:
             raise UsageError(
                 Code.CONFIG_UNKNOWN_KEY,
                 f"{name} has no setting {key!r}; it has {', '.join(known)}.",
-                hint=f"Did you mean {close[0]}?" if close else "",
+                hint=_did_you_mean(str(key), known),
             )
-    try:
-        return make(**arguments, **parts)
-    except (TypeError, ValueError) as error:
-        raise UsageError(Code.CONFIG_RANGE, f"{name}: {error}") from error
+    return str(name)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, list(known), n=1)
+    return f"Did you mean {close[0]}?" if close else ""
 
 
 def _resolve(target: str) -> Callable[..., Any]:

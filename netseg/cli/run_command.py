@@ -72,9 +72,7 @@ def run(settings: dict[str, Any], *, output_format: str = "text") -> int:
 
     for name in ("input", "output"):
         if not settings[name]:
-            raise UsageError(
-                Code.CONFIG_RANGE, f"{name} is missing.", hint=f"Say {name}=PATH."
-            )
+            raise UsageError(Code.CONFIG_RANGE, f"{name} is missing.", hint=f"Say {name}=PATH.")
     out = Path(settings["output"])
     hints = read_hints(settings["study"])
     found = find(settings)
@@ -96,9 +94,7 @@ def find(settings: dict[str, Any]) -> tuple[FoundStudy, ...]:
     from netseg.study import find_studies
 
     batch = settings["batch"]
-    found = find_studies(
-        Path(settings["input"]), how=batch["how"], case_ids=batch["case_ids"]
-    )
+    found = find_studies(Path(settings["input"]), how=batch["how"], case_ids=batch["case_ids"])
     if not batch["shard"]:
         return found
     try:
@@ -149,7 +145,9 @@ def clinical_cases(
     table = dict(read_clinical_table(path))
     ids = {one.case_id for one in found}
     for case in sorted(set(table) - ids):
-        log.warning("%s: case %r has a row in %s but no images", Code.TABLE_MISSING, case, path.name)
+        log.warning(
+            "%s: case %r has a row in %s but no images", Code.TABLE_MISSING, case, path.name
+        )
     for case in sorted(ids - set(table)):
         log.warning("%s: case %r has images but no row in %s", Code.TABLE_MISSING, case, path.name)
     return table

@@ -32,9 +32,7 @@ def execute(words: argparse.Namespace) -> int:
     from netseg.study.masks import read_instances, read_mask
 
     lesions = read_instances(words.lesion)
-    zone = AblationZone(
-        mask=read_mask(words.zone, on=lesions.grid), evidence=Evidence.GIVEN_MASKS
-    )
+    zone = AblationZone(mask=read_mask(words.zone, on=lesions.grid), evidence=Evidence.GIVEN_MASKS)
     liver = read_mask(words.liver, on=lesions.grid) if words.liver else None
     rule = build(compose("infer", words.overrides)["verify"])
     report = rule.check(lesions, zone, observed=words.observed, liver=liver)

@@ -58,6 +58,8 @@ class Code(StrEnum):
     SERIES_AMBIGUOUS = "SERIES_AMBIGUOUS", "More than one series could serve and no rule decides."
     STUDY_MISMATCH = "STUDY_MISMATCH", "Images of more than one examination lie together."
     PATIENT_MISMATCH = "PATIENT_MISMATCH", "Images of more than one patient lie together."
+    PIXELDATA_LENGTH = "PIXELDATA_LENGTH", "The pixel data are longer than the image they hold."
+    PREAMBLE_NOT_EMPTY = "PREAMBLE_NOT_EMPTY", "The DICOM preamble holds bytes; they were not used."
     SERIES_SKIPPED = "SERIES_SKIPPED", "A series that this station cannot use was left out."
     # values
     HU_UNDEFINED = "HU_UNDEFINED", "A CT without rescale slope and intercept has no HU."

@@ -64,9 +64,7 @@ class NetsegError(Exception):
         hint: str = "",
     ) -> None:
         super().__init__(message)
-        self.notice = Notice(
-            code=code, message=message, file=file, detail=detail or {}, hint=hint
-        )
+        self.notice = Notice(code=code, message=message, file=file, detail=detail or {}, hint=hint)
 
     def __str__(self) -> str:
         """Code, file, sentence and hint on one line."""

@@ -44,7 +44,9 @@ class Grid:
         if abs(np.linalg.det(affine[:3, :3])) < 1e-9:
             raise ValueError(f"affine_lps must be invertible; got\n{affine}.")
         if not self.frame_uid:
-            raise ValueError("frame_uid must not be empty: a position without a frame means nothing.")
+            raise ValueError(
+                "frame_uid must not be empty: a position without a frame means nothing."
+            )
         affine.flags.writeable = False
         object.__setattr__(self, "affine_lps", affine)
         object.__setattr__(self, "shape", tuple(int(n) for n in self.shape))

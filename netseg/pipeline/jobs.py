@@ -20,7 +20,7 @@ from netseg.study import read_study
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.domain import LabelMap, Study
+    from netseg.domain import Study
     from netseg.domain.clinical import ClinicalFindings
     from netseg.pipeline.stations import Stations
     from netseg.study import FoundStudy, ReadHints
@@ -69,9 +69,7 @@ class WholeWay:
                 "summary": row,
             },
         )
-        return StudyOutcome(
-            case_id=found.case_id, state=state, warnings=result.warnings, row=row
-        )
+        return StudyOutcome(case_id=found.case_id, state=state, warnings=result.warnings, row=row)
 
     def _fingerprint(self, found: FoundStudy, case: ClinicalFindings | None) -> str:
         masks = [m for m in (self.hints.liver, self.hints.lesions) if m]

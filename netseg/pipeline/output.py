@@ -116,9 +116,7 @@ def write_plan(result: StudyResult, folder: Path) -> None:
 def write_rejection(folder: Path, notice: Notice, warnings: tuple[Notice, ...] = ()) -> None:
     """Say why a study was rejected; results of an earlier run do not stay beside it."""
     with staged(folder) as part:
-        write_document(
-            part / "status.json", status_document("rejected", (notice,), warnings)
-        )
+        write_document(part / "status.json", status_document("rejected", (notice,), warnings))
 
 
 def kept_row(folder: Path, fingerprint: str) -> dict[str, Any] | None:
