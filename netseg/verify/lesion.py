@@ -1,0 +1,160 @@
+"""The margin around one lesion, measured all over its surface.
+
+The smallest of many noisy distances is too small: one voxel that sticks out decides. So every
+distance is first averaged over a patch of the lesion's surface three quarters of the widest voxel
+edge in radius, by area, among vertices that look the same way (to 45 degrees). On a flat face
+opposite a flat face all distances are one number, and so is their average.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.spatial  # pyright: ignore[reportMissingTypeStubs]
+
+from netseg.geometry.components import components
+from netseg.geometry.distance import box_gap_mm
+from netseg.geometry.extent import bounding_box
+from netseg.verify.surface import smooth_field, surface_of, window
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from netseg.domain.volume import Mask
+    from netseg.verify.surface import Field, Surface
+
+spatial: Any = scipy.spatial  # scipy carries no types
+
+PATCH_OF_EDGE = 0.75  # radius of the patch in widest voxel edges
+SAME_WAY = 0.7  # cosine between the normals of one patch
+REACH_MM = 25.0  # how far beyond the zone its surroundings are looked at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Surroundings:
+    """What a lesion's surface is measured against.
+
+    Attributes:
+        zone: Tissue destroyed, on the lesions' grid.
+        zone_field: Negative inside the zone.
+        zone_surface: Where it ends.
+        viable: Surface of the liver that is left; None when nobody outlined the liver.
+    """
+
+    zone: Mask
+    zone_field: Field
+    zone_surface: Surface
+    viable: Surface | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SurfaceMargins:
+    """Distances from the points of a lesion's surface.
+
+    Attributes:
+        points_mm: The points (LPS).
+        area_mm2: The piece of surface each stands for.
+        to_zone_mm: To the zone's surface; negative for points outside the zone.
+        to_viable_mm: To the nearest viable liver; the same as `to_zone_mm` without a liver mask
+            and for points outside the zone.
+    """
+
+    points_mm: Float[np.ndarray, "n 3"]
+    area_mm2: Float[np.ndarray, " n"]
+    to_zone_mm: Float[np.ndarray, " n"]
+    to_viable_mm: Float[np.ndarray, " n"]
+
+
+def around_lesion(lesion: Mask, around: Surroundings) -> SurfaceMargins:
+    """Measure one lesion; each of its connected parts has a surface of its own.
+
+    Args:
+        lesion: At least one voxel.
+        around: Zone and liver in the same frame.
+
+    Returns:
+        The margins at all points of its surface.
+    """
+    start, shape = bounding_box(lesion, 0.0)
+    parts = components(window(lesion, start, shape))
+    found = [_around_part(parts.region(number), around) for number in parts.values]
+    return SurfaceMargins(
+        points_mm=np.concatenate([part.points_mm for part in found]),
+        area_mm2=np.concatenate([part.area_mm2 for part in found]),
+        to_zone_mm=np.concatenate([part.to_zone_mm for part in found]),
+        to_viable_mm=np.concatenate([part.to_viable_mm for part in found]),
+    )
+
+
+def box_margin_mm(lesion: Mask, zone: Mask) -> float:
+    """Margin from voxel box to voxel box, a lower bound; looks 25 mm beyond the lesion."""
+    start, shape = _grown(*bounding_box(lesion, 0.0), REACH_MM, lesion.grid.spacing_mm)
+    inner, outer = window(lesion, start, shape), window(zone, start, shape)
+    if not outer.inside.any():
+        outer, inner = zone, lesion
+    return box_gap_mm(inner.inside, outer.inside, lesion.grid.spacing_mm)
+
+
+def grown_box(mask: Mask, by_mm: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Start and shape of the box around a region and `by_mm` more, beyond the image if need be."""
+    return _grown(*bounding_box(mask, 0.0), by_mm, mask.grid.spacing_mm)
+
+
+def _around_part(part: Mask, around: Surroundings) -> SurfaceMargins:
+    edge_mm = max(part.grid.spacing_mm)
+    start, shape = _grown((0, 0, 0), part.grid.shape, 3 * edge_mm, part.grid.spacing_mm)
+    field = smooth_field(window(part, start, shape))
+    surface = surface_of(field)
+    normals = surface.normals_mm2()
+    area = surface.spread(np.linalg.norm(normals, axis=1)[:, None])[:, 0]
+    points = surface.points_mm
+    to_zone = around.zone_surface.distance_mm(points)
+    inside = around.zone_field.at(points) <= 0
+    to_zone = np.where(inside, to_zone, -to_zone)
+    to_viable = to_zone
+    if around.viable is not None:
+        left = np.minimum(around.viable.distance_mm(points), REACH_MM)
+        to_viable = np.where(inside, np.maximum(left, to_zone), to_zone)
+    radius_mm = min(PATCH_OF_EDGE * edge_mm, -float(field.values_mm.min()) / 2)
+    distances = np.stack([to_zone, to_viable], axis=1)
+    distances = _patch_mean(points, surface.spread(normals), area, distances, radius_mm)
+    return SurfaceMargins(
+        points_mm=points, area_mm2=area, to_zone_mm=distances[:, 0], to_viable_mm=distances[:, 1]
+    )
+
+
+def _patch_mean(
+    points_mm: Float[np.ndarray, "n 3"],
+    normals: Float[np.ndarray, "n 3"],
+    area: Float[np.ndarray, " n"],
+    values: Float[np.ndarray, "n d"],
+    radius_mm: float,
+) -> Float[np.ndarray, "n d"]:
+    """Averages by area over the points within the radius that look the same way."""
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    unit = normals / np.where(length > 0, length, 1)
+    pairs = spatial.cKDTree(points_mm).query_pairs(radius_mm, output_type="ndarray")
+    a, b = pairs[:, 0], pairs[:, 1]
+    alike = np.einsum("nd,nd->n", unit[a], unit[b]) >= SAME_WAY
+    a, b = a[alike], b[alike]
+    weight = np.maximum(area, 1e-12)
+    # Sums of differences: equal distances stay equal to the last digit.
+    shift = np.zeros_like(values)
+    np.add.at(shift, a, weight[b, None] * (values[b] - values[a]))
+    np.add.at(shift, b, weight[a, None] * (values[a] - values[b]))
+    total = weight + np.bincount(a, weight[b], len(area)) + np.bincount(b, weight[a], len(area))
+    return values + shift / total[:, None]
+
+
+def _grown(
+    start: tuple[int, int, int],
+    shape: tuple[int, int, int],
+    by_mm: float,
+    spacing_mm: tuple[float, float, float],
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    more = [int(np.ceil(by_mm / s)) + 1 for s in spacing_mm]
+    first = [a - m for a, m in zip(start, more, strict=True)]
+    size = [n + 2 * m for n, m in zip(shape, more, strict=True)]
+    return (first[0], first[1], first[2]), (size[0], size[1], size[2])

@@ -1,0 +1,219 @@
+"""The margin check: is the safety margin around every lesion wide enough?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+
+from netseg.domain.ablation import AblationZone, Evidence
+from netseg.domain.codes import Code
+from netseg.domain.errors import Notice, StudyRejectedError, UsageError
+from netseg.domain.grid import Grid, describe, require_same_frame
+from netseg.domain.margin import LesionMargin, MarginReport, Verdict
+from netseg.domain.volume import LabelMap, Mask
+from netseg.geometry.components import components
+from netseg.geometry.resample import resample_mask
+from netseg.verify import shares, wording
+from netseg.verify.lesion import (
+    REACH_MM,
+    SurfaceMargins,
+    Surroundings,
+    around_lesion,
+    box_margin_mm,
+    grown_box,
+)
+from netseg.verify.surface import smooth_field, surface_of, window
+from netseg.verify.viable import viable_surface, wide_lumens
+
+DOING = "margin check"
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarginRule:
+    """A0 needs a safety margin of at least so many millimetres all around (Putzer et al. 2020).
+
+    Attributes:
+        required_mm: The margin that makes an ablation A0.
+    """
+
+    required_mm: float = 5.0
+
+    def __post_init__(self) -> None:
+        """Keep the cut-off a length."""
+        if not (np.isfinite(self.required_mm) and self.required_mm > 0):
+            raise UsageError(
+                Code.CONFIG_RANGE,
+                f"required_mm must be a positive length; got {self.required_mm}.",
+                hint="5.0 is the published margin of A0.",
+            )
+
+    def check(
+        self,
+        lesions: LabelMap | Mask,
+        zone: AblationZone,
+        *,
+        observed: bool,
+        liver: Mask | None = None,
+        vessels: Mask | None = None,
+    ) -> MarginReport:
+        """Measure the margin around every lesion.
+
+        Args:
+            lesions: One number per lesion, or a mask whose 26-connected parts are the lesions.
+            zone: Tissue destroyed, or expected to be, in the same frame.
+            observed: Whether the zone was seen after the ablation. Otherwise the answer is a
+                prediction, says so, and never is A0.
+            liver: The liver; then the distance to the nearest viable liver decides.
+            vessels: Vessel lumens; those wider than 3 mm are no viable liver but heat sinks.
+
+        Returns:
+            One entry per lesion. Without an error model `p_a0` is None.
+
+        Raises:
+            FrameMismatchError: If two of the images were never registered.
+            StudyRejectedError: If lesions or zone are empty (MASK_EMPTY), or a grid is sheared.
+            UsageError: If a simulated zone is called observed.
+        """
+        if observed and zone.evidence is Evidence.SIMULATED:
+            raise UsageError(
+                Code.CONFIG_RANGE,
+                f"{DOING}: the zone is simulated, so it was not observed; got observed=True.",
+                hint="Leave out --observed, or give the zone seen in the control scan.",
+            )
+        numbered = components(lesions) if isinstance(lesions, Mask) else lesions
+        warnings: list[Notice] = []
+        _require_voxels("lesion", bool(numbered.values), numbered.grid)
+        _require_voxels("ablation zone", not zone.mask.is_empty, zone.mask.grid)
+        ablated = _onto(numbered.grid, "zone", zone.mask, warnings)
+        _require_voxels("ablation zone within the scan", not ablated.is_empty, numbered.grid)
+        if liver is not None:
+            liver = _onto(numbered.grid, "liver", liver, warnings)
+            liver = Mask(liver.inside | (numbered.labels != 0), liver.grid)
+        lumens = None
+        if vessels is not None:
+            lumens = wide_lumens(_onto(numbered.grid, "vessels", vessels, warnings))
+        around = _surroundings(ablated, liver, lumens)
+        found: list[LesionMargin] = []
+        for number in numbered.values:
+            lesion = numbered.region(number)
+            facts = wording.Facts(
+                number=number,
+                required_mm=self.required_mm,
+                evidence=zone.evidence,
+                observed=observed,
+                has_liver=liver is not None,
+                lesion_at_border=_at_border(lesion),
+                zone_at_border=_at_border(ablated),
+                slice_mm=max(numbered.grid.spacing_mm),
+            )
+            found.append(self._judge(lesion, around, lumens, facts))
+            if facts.lesion_at_border:
+                warnings.append(_border_notice(number))
+        return MarginReport(
+            cutoff_mm=self.required_mm,
+            evidence=zone.evidence,
+            observed=observed,
+            lesions=tuple(found),
+            warnings=tuple(warnings),
+        )
+
+    def _judge(
+        self, lesion: Mask, around: Surroundings, lumens: Mask | None, facts: wording.Facts
+    ) -> LesionMargin:
+        margins = around_lesion(lesion, around)
+        smallest = shares.rounded_mm(margins.to_viable_mm.min())
+        to_zone = shares.rounded_mm(margins.to_zone_mm.min())
+        inside = int(np.count_nonzero(lesion.inside))
+        left = int(np.count_nonzero(lesion.inside & ~around.zone.inside))
+        if smallest >= self.required_mm:
+            verdict = Verdict.A0
+        elif smallest < 0 and left:
+            verdict = Verdict.RESIDUAL
+        else:
+            verdict = Verdict.NOT_A0
+        lumen_mm = _nearest_lumen_mm(lesion, margins, lumens, self.required_mm)
+        return LesionMargin(
+            id=facts.number,
+            smallest_margin_mm=smallest,
+            smallest_margin_to_zone_mm=to_zone,
+            box_lower_bound_mm=shares.rounded_mm(box_margin_mm(lesion, around.zone)),
+            p5_margin_mm=shares.quantile_mm(margins.to_viable_mm, margins.area_mm2, 0.05),
+            median_margin_mm=shares.quantile_mm(margins.to_viable_mm, margins.area_mm2, 0.5),
+            surface_share=shares.surface_share(margins.to_viable_mm, margins.area_mm2),
+            histogram_mm=shares.histogram_mm(margins.to_viable_mm, margins.area_mm2),
+            covered_fraction=round(1 - left / inside, 4),
+            residual_volume_ml=round(left * lesion.grid.voxel_volume_ml, 4),
+            verdict=verdict,
+            why=wording.why(facts, verdict, smallest, to_zone, lumen_mm),
+        )
+
+
+def _surroundings(ablated: Mask, liver: Mask | None, lumens: Mask | None) -> Surroundings:
+    box = grown_box(ablated, REACH_MM)
+    field = smooth_field(window(ablated, *box))
+    viable = None
+    if liver is not None:
+        part = window(lumens, *box) if lumens is not None else None
+        viable = viable_surface(field, window(liver, *box), part)
+    return Surroundings(
+        zone=ablated, zone_field=field, zone_surface=surface_of(field), viable=viable
+    )
+
+
+def _onto(grid: Grid, name: str, mask: Mask, warnings: list[Notice]) -> Mask:
+    """The mask on the lesions' grid: as it is, as a part of the same voxels, or interpolated."""
+    require_same_frame(DOING, grid, mask.grid)
+    if mask.grid.is_same_as(grid):
+        return mask
+    first = mask.grid.to_index(grid.to_mm(np.zeros(3)))
+    start = (round(float(first[0])), round(float(first[1])), round(float(first[2])))
+    if mask.grid.crop(start, grid.shape).is_same_as(grid):
+        return Mask(window(mask, start, grid.shape).inside, grid)
+    warnings.append(
+        Notice(
+            code=Code.GRID_MISMATCH,
+            message=f"{DOING}: the {name} lies on {describe(mask.grid)} and was interpolated on "
+            f"the lesions' {describe(grid)}.",
+            hint="Give both masks on one grid to avoid the interpolation.",
+        )
+    )
+    return resample_mask(mask, grid)
+
+
+def _require_voxels(name: str, has_some: bool, grid: Grid) -> None:  # noqa: FBT001
+    if has_some:
+        return
+    raise StudyRejectedError(
+        Code.MASK_EMPTY,
+        f"{DOING}: the {name} on {describe(grid)} holds no voxel; at least one is expected.",
+        hint="Check that the right file and label were given.",
+    )
+
+
+def _nearest_lumen_mm(
+    lesion: Mask, margins: SurfaceMargins, lumens: Mask | None, within_mm: float
+) -> float | None:
+    """Way from the lesion's surface to the nearest wide lumen, None beyond `within_mm`."""
+    if lumens is None:
+        return None
+    part = window(lumens, *grown_box(lesion, within_mm + 2 * max(lesion.grid.spacing_mm)))
+    if part.is_empty:
+        return None
+    nearest = float(smooth_field(part).at(margins.points_mm).min())
+    return max(0.0, nearest) if nearest <= within_mm else None
+
+
+def _at_border(mask: Mask) -> bool:
+    faces = (mask.inside.take(end, axis=axis) for axis in range(3) for end in (0, -1))
+    return any(bool(face.any()) for face in faces)
+
+
+def _border_notice(number: int) -> Notice:
+    return Notice(
+        code=Code.LESION_AT_BORDER,
+        message=f"{DOING}: lesion {number} touches the image's border; its margin there is unknown.",
+        hint="Use a scan that shows the whole lesion with its surroundings.",
+    )
