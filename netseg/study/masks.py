@@ -1,0 +1,220 @@
+"""Masks from any tool: which of a file's values are meant, and on which grid they lie.
+
+A mask argument is FILE (one value in the file), FILE:2, FILE:1,2 (values, united) or
+FILE:instances (each value one lesion). A file with several values and no suffix is refused: value
+1 is the liver in one tool and a lesion in the next.
+
+The frame of a mask: given a scan's grid (`on`), the mask must lie on it, and carries that grid with
+its frame. Given none, the mask's frame is named by its grid: two masks whose corner voxels lie at
+the same places (to 0.1 mm) share a frame, two that do not never meet.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import permutations, product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netseg.domain.codes import Code
+from netseg.domain.errors import GridMismatchError, StudyRejectedError
+from netseg.domain.grid import Grid, describe
+from netseg.domain.volume import LabelMap, Mask
+from netseg.study.image_file import read_image_file, uid_from
+
+if TYPE_CHECKING:
+    from jaxtyping import Integer
+
+    from netseg.study.image_file import ImageFile
+
+SAME_GRID_MM = 0.05
+"""A mask's header was rounded to float32 by the tool that wrote it; its voxels are the scan's."""
+_SUFFIX = re.compile(r":(instances|\d+(?:,\d+)*)$")
+_STEP_MM, _OFFSET_MM = 0.1, 0.0371  # the offset keeps round coordinates off the rounding's edges
+
+
+def read_mask(spec: str, on: Grid | None = None) -> Mask:
+    """The region a mask argument names.
+
+    Args:
+        spec: FILE, FILE:2, FILE:1,2 or FILE:instances (all values united).
+        on: The scan's grid it must lie on.
+
+    Raises:
+        StudyRejectedError: LABEL_AMBIGUOUS, LABEL_UNKNOWN, LABEL_NOT_INTEGER, MASK_EMPTY, and what
+            the file's reader refuses.
+        GridMismatchError: If the mask lies elsewhere than `on`.
+    """
+    path, wanted = _parsed(spec)
+    labels = _read_labels(path, on)
+    return labels.region(*_chosen(labels, wanted, path.name))
+
+
+def read_instances(spec: str, on: Grid | None = None) -> LabelMap:
+    """The lesions a mask argument names, numbered 1 … n in descending volume.
+
+    FILE:instances keeps each value as one lesion; every other form unites its values and numbers
+    their 26-connected parts.
+
+    Args:
+        spec: As for `read_mask`.
+        on: The scan's grid it must lie on.
+
+    Raises:
+        StudyRejectedError: As `read_mask`.
+        GridMismatchError: If the mask lies elsewhere than `on`.
+    """
+    path, wanted = _parsed(spec)
+    if wanted != "instances":
+        from netseg.geometry.components import components
+
+        return components(read_mask(spec, on))
+    labels = _read_labels(path, on)
+    _chosen(labels, wanted, path.name)
+    return _by_volume(labels)
+
+
+def _parsed(spec: str) -> tuple[Path, str]:
+    """The file and the suffix of a mask argument; a file whose whole name exists has no suffix."""
+    found = _SUFFIX.search(spec)
+    if found is None or Path(spec).is_file():
+        head, _, tail = spec.rpartition(":")
+        if not Path(spec).is_file() and head and Path(head).is_file():
+            raise StudyRejectedError(
+                Code.LABEL_UNKNOWN,
+                f"The suffix {tail!r} is no label; whole numbers or instances are expected.",
+                file=Path(head).name,
+                hint="For example FILE:2, FILE:1,2 or FILE:instances.",
+            )
+        return Path(spec), ""
+    return Path(spec[: found.start()]), found.group(1)
+
+
+def _read_labels(path: Path, on: Grid | None) -> LabelMap:
+    image = read_image_file(path)
+    labels = _whole_numbers(image)
+    grid = Grid(shape=labels.shape, affine_lps=image.affine_lps, frame_uid="unnamed")
+    if on is None:
+        named = Grid(shape=labels.shape, affine_lps=image.affine_lps, frame_uid=_frame_of(grid))
+        return LabelMap(labels, named)
+    return LabelMap(_laid_on(labels, grid, on, path.name), on)
+
+
+def _whole_numbers(image: ImageFile) -> Integer[np.ndarray, "i j k"]:
+    values = image.values
+    if np.issubdtype(values.dtype, np.floating):
+        rounded = np.rint(values)
+        if not np.array_equal(rounded, values):
+            raise StudyRejectedError(
+                Code.LABEL_NOT_INTEGER,
+                "The mask holds values that are no whole numbers; a probability map is no mask.",
+                file=image.name,
+                hint="Threshold it first, and say at which probability.",
+            )
+        values = rounded
+    lowest, highest = int(values.min()), int(values.max())
+    if lowest < 0 or highest > np.iinfo(np.uint32).max:
+        raise StudyRejectedError(
+            Code.LABEL_NOT_INTEGER,
+            f"Labels run from 0 up; the mask holds {lowest} to {highest}.",
+            file=image.name,
+        )
+    return values.astype(np.min_scalar_type(highest), copy=False)
+
+
+def _chosen(labels: LabelMap, wanted: str, name: str) -> tuple[int, ...]:
+    """The values the suffix means.
+
+    Raises:
+        StudyRejectedError: MASK_EMPTY, LABEL_AMBIGUOUS, LABEL_UNKNOWN.
+    """
+    present = labels.values
+    if wanted in ("", "instances"):
+        if not present:
+            raise StudyRejectedError(Code.MASK_EMPTY, "The mask holds no voxel.", file=name)
+        if wanted == "" and len(present) > 1:
+            raise StudyRejectedError(
+                Code.LABEL_AMBIGUOUS,
+                f"The mask holds the values {_listed(present)} and no suffix says which is meant.",
+                file=name,
+                detail={"values": list(present[:20])},
+                hint=f"Name them: {name}:{present[-1]}, or {name}:instances for numbered lesions.",
+            )
+        return present
+    values = tuple(int(v) for v in wanted.split(","))
+    missing = [v for v in values if v not in present]
+    if missing:
+        raise StudyRejectedError(
+            Code.LABEL_UNKNOWN,
+            f"The mask holds {_listed(present) or 'no value'}, not {_listed(tuple(missing))}.",
+            file=name,
+            detail={"values": list(present[:20]), "asked": list(values)},
+        )
+    return values
+
+
+def _by_volume(labels: LabelMap) -> LabelMap:
+    """The same regions numbered 1 … n in descending volume, equal ones in their old order."""
+    values, sizes = np.unique(labels.labels, return_counts=True)
+    order = [v for v, _ in sorted(zip(values, sizes, strict=True), key=lambda p: -p[1]) if v != 0]
+    renumbered = np.zeros(len(values), np.min_scalar_type(len(order)))
+    for number, value in enumerate(order, start=1):
+        renumbered[np.searchsorted(values, value)] = number
+    return LabelMap(renumbered[np.searchsorted(values, labels.labels)], labels.grid)
+
+
+def _laid_on(
+    labels: Integer[np.ndarray, "i j k"], grid: Grid, on: Grid, name: str
+) -> Integer[np.ndarray, "i j k"]:
+    """The labels in the order of `on`'s voxels; axes may be swapped or reversed, nothing more.
+
+    Raises:
+        GridMismatchError: If the voxels are not the same.
+    """
+    for order in permutations(range(3)):
+        for steps in product((1, -1), repeat=3):
+            turned = _turned(grid, order, steps)
+            if turned.shape == on.shape and _apart_mm(turned, on) <= SAME_GRID_MM:
+                slices = tuple(slice(None, None, s) for s in steps)
+                return np.ascontiguousarray(labels.transpose(order)[slices])
+    raise GridMismatchError(
+        Code.GRID_MISMATCH,
+        f"The mask has {describe(grid)}, the scan {describe(on)}; they must share their voxels.",
+        file=name,
+        detail={
+            "first_shape": list(grid.shape),
+            "second_shape": list(on.shape),
+            "first_affine_lps": grid.affine_lps[:3].round(4).tolist(),
+            "second_affine_lps": on.affine_lps[:3].round(4).tolist(),
+        },
+        hint="Bring the mask onto the scan's grid with the tool that made it.",
+    )
+
+
+def _turned(grid: Grid, order: tuple[int, ...], steps: tuple[int, ...]) -> Grid:
+    """The same voxels with axes in another order (first) and direction (then)."""
+    affine = grid.affine_lps.copy()
+    affine[:3, :3] = grid.affine_lps[:3, list(order)]
+    shape = tuple(grid.shape[a] for a in order)
+    for axis, step in enumerate(steps):
+        if step < 0:
+            affine[:3, 3] += affine[:3, axis] * (shape[axis] - 1)
+            affine[:3, axis] *= -1
+    return Grid(shape=(shape[0], shape[1], shape[2]), affine_lps=affine, frame_uid=grid.frame_uid)
+
+
+def _apart_mm(first: Grid, second: Grid) -> float:
+    return float(np.abs(first.corners_mm() - second.corners_mm()).max())
+
+
+def _frame_of(grid: Grid) -> str:
+    corners = np.floor((grid.corners_mm() + _OFFSET_MM) / _STEP_MM).astype(np.int64)
+    ordered = sorted(map(tuple, corners.tolist()))
+    return uid_from(f"grid {sorted(grid.shape)} {ordered}")
+
+
+def _listed(values: tuple[int, ...]) -> str:
+    shown = ", ".join(str(v) for v in values[:10])
+    return f"{shown}, …" if len(values) > 10 else shown
