@@ -51,7 +51,9 @@ def cartilages(shift_mm: float) -> list[Rod]:
                 target = _rib(number - 1, side, shift_mm).path_mm[-1] * 0.55 + target * 0.45
             t = np.linspace(0, 1, 7)[:, None]
             path = end * (1 - t) + target * t
-            path[:, 1] = -np.sqrt(np.maximum(1 - np.abs(path[:, 0] / 147) ** 2.3, 0.02)) ** (2 / 2.3) * 97
+            path[:, 1] = (
+                -(np.sqrt(np.maximum(1 - np.abs(path[:, 0] / 147) ** 2.3, 0.02)) ** (2 / 2.3)) * 97
+            )
             rods.append(Rod(path_mm=path, radius_mm=np.full(len(path), 5.0)))
     return rods
 
@@ -66,7 +68,12 @@ def _rib(number: int, side: int, shift_mm: float) -> Rod:
     y = 2.0 + 98.5 * np.sign(c) * np.abs(c) ** power
     z = T12_MM + height + shift_mm - fall * (1 - c) / 2 * (1.0 if number < 11 else 1.2)
     path = np.stack((x, y, z), axis=1)
-    head = np.array(((side * 22.0, SPINE_Y_MM + 12, height + shift_mm + 4), (side * 42.0, SPINE_Y_MM + 30, height + shift_mm)))
+    head = np.array(
+        (
+            (side * 22.0, SPINE_Y_MM + 12, height + shift_mm + 4),
+            (side * 42.0, SPINE_Y_MM + 30, height + shift_mm),
+        )
+    )
     path = np.concatenate((head, path[np.abs(path[:, 0]) > 52]))
     return Rod(path_mm=path, radius_mm=np.linspace(5.6, 5.0, len(path)))
 

@@ -14,8 +14,7 @@ import numpy as np
 
 from netseg.domain import Phase, Quantity, Volume
 from netseg.phantom.lesions import LesionKind
-from netseg.phantom.phantom import Phantom, blob_rho
-from netseg.phantom.raster import axes_of
+from netseg.phantom.shading import Shade, shade_lesions
 from netseg.phantom.texture import cloud, correlated_noise, smooth
 from netseg.phantom.tissue import Tissue
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jaxtyping import Float
+
+    from netseg.phantom.phantom import Phantom
 
 PHASES = (Phase.NATIVE, Phase.LATE_ARTERIAL, Phase.PORTAL_VENOUS, Phase.DELAYED)
 
@@ -76,7 +77,6 @@ CORE = {
     LesionKind.HAEMANGIOMA: (-20, -14, -4, 18),
     LesionKind.FOCAL_FAT: (-26, -26, -30, -28),
 }
-CORE_ENDS = {LesionKind.RING: 0.72, LesionKind.NECROTIC: 0.66, LesionKind.HAEMANGIOMA: 0.6}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +116,11 @@ def draw_contrast(rng: np.random.Generator) -> CtContrast:
 
 
 def render_ct(
-    phantom: Phantom, phase: Phase, generator: np.random.Generator, *, contrast: CtContrast = CtContrast()
+    phantom: Phantom,
+    phase: Phase,
+    generator: np.random.Generator,
+    *,
+    contrast: CtContrast = CtContrast(),
 ) -> Volume:
     """One CT phase on the phantom's grid.
 
@@ -177,26 +181,13 @@ def clean_hu(
     texture = cloud(phantom.grid.shape, phantom.grid.spacing_mm, 9.0, generator)
     soft = (tissue != Tissue.AIR) & (tissue != Tissue.GAS)
     hu += np.float32(contrast.texture_hu) * texture * soft
-    _paint_lesions(phantom, phase, contrast, hu, float(table[Tissue.LIVER]), texture)
+    shades = {t.id: _shade(t.kind, phase, contrast, table) for t in phantom.truth}
+    shades |= {-t.id: _shade(t.kind, phase, contrast, table) for t in phantom.mimic_truth}
+    shade_lesions(phantom, hu, shades, texture)
     return hu
 
 
-def _paint_lesions(
-    phantom: Phantom, phase: Phase, contrast: CtContrast, hu: np.ndarray, liver_hu: float, texture: np.ndarray
-) -> None:
-    """Rim and core of every lesion and mimic, with an edge as soft as a voxel."""
-    axes, column = axes_of(phantom.grid), PHASES.index(phase)
-    voxel = float(np.prod(phantom.grid.spacing_mm)) ** (1 / 3)
-    kinds = {t.id: t.kind for t in phantom.truth} | {-t.id: t.kind for t in phantom.mimic_truth}
-    for number, blob in sorted(phantom.blobs.items()):
-        box, rho = blob_rho(axes, blob, voxel)
-        if box is None or rho is None:
-            continue
-        kind = kinds[number]
-        scale = max(float(np.mean(blob.half_axes_mm)), 1e-3)
-        soft = np.clip((1 - rho) * scale / voxel + 0.5, 0, 1) * phantom.liver.inside[box]
-        end = CORE_ENDS.get(kind, 0.8)
-        core = np.clip((end - rho + 0.10 * texture[box]) / 0.15 + 0.5, 0, 1)
-        delta = core * CORE[kind][column] + (1 - core) * RIM[kind][column]
-        value = liver_hu + contrast.lesion * delta + 1.5 * contrast.texture_hu * texture[box]
-        hu[box] += (soft * (value - hu[box])).astype(np.float32)
+def _shade(kind: LesionKind, phase: Phase, contrast: CtContrast, table: np.ndarray) -> Shade:
+    column, liver = PHASES.index(phase), float(table[Tissue.LIVER])
+    rim, core = (liver + contrast.lesion * part[kind][column] for part in (RIM, CORE))
+    return Shade(rim=rim, core=core, texture=1.5 * contrast.texture_hu)

@@ -140,7 +140,9 @@ def _heart(q: Points, dome: Field) -> Field:
 
 def _spleen(q: Points, body: Body, dome: Field, inside: Field) -> Field:
     c, s = np.cos(0.55), np.sin(0.55)
-    local = rotated(q, (98.0, 38.0, 42.0), np.array(((c, s, 0.12), (-s, c, -0.2), (-0.12, 0.2, 1.0))))
+    local = rotated(
+        q, (98.0, 38.0, 42.0), np.array(((c, s, 0.12), (-s, c, -0.2), (-0.12, 0.2, 1.0)))
+    )
     spleen = ellipsoid(local, (0.0, 0.0, 0.0), body.spleen_radii_mm)
     hollow = ellipsoid(local, (-30.0, -8.0, -6.0), (26.0, 30.0, 40.0))
     spleen = without(spleen, hollow, 6.0)
@@ -187,7 +189,9 @@ def _stomach(q: Points, body: Body, dome: Field, inside: Field) -> Field:
     path = ((58.0, 14.0, 62.0), (70.0, -18.0, 34.0), (54.0, -44.0, -6.0), (14.0, -50.0, -26.0),
             (-12.0, -34.0, -20.0))  # fmt: skip
     stomach = tube(q, path, (31 * f, 29 * f, 24 * f, 17 * f, 11 * f), 14.0)
-    gullet = tube(q, ((14.0, 12.0, 120.0), (22.0, 10.0, 80.0), (50.0, 8.0, 62.0)), (8.0, 8.0, 9.0), 6.0)
+    gullet = tube(
+        q, ((14.0, 12.0, 120.0), (22.0, 10.0, 80.0), (50.0, 8.0, 62.0)), (8.0, 8.0, 9.0), 6.0
+    )
     inner = common(common(stomach, dome + 4.0, 5.0), inside + 4.0, 5.0)
     return union(inner, gullet, 6.0)
 
@@ -201,9 +205,18 @@ def _pancreas(q: Points) -> Field:
 def _colon(q: Points, body: Body) -> Field:
     r = body.colon_radius_mm
     x, y, z = q
-    right = ((-102.0, 18.0, -200.0), (-104.0, 14.0, -104.0), (-84.0, -34.0, -88.0), (-40.0, -62.0, -86.0))
+    right = (
+        (-102.0, 18.0, -200.0),
+        (-104.0, 14.0, -104.0),
+        (-84.0, -34.0, -88.0),
+        (-40.0, -62.0, -86.0),
+    )
     left = ((-40.0, -62.0, -86.0), (20.0, -66.0, -98.0), (70.0, -56.0, -74.0), (106.0, -4.0, -26.0))
     down = ((106.0, -4.0, -26.0), (112.0, 26.0, -60.0), (112.0, 28.0, -200.0))
-    colon = union(union(tube(q, right, [r] * 4, 5.0), tube(q, left, [r] * 4, 5.0), 5.0), tube(q, down, [0.75 * r] * 3, 5.0), 4.0)
+    colon = union(
+        union(tube(q, right, [r] * 4, 5.0), tube(q, left, [r] * 4, 5.0), 5.0),
+        tube(q, down, [0.75 * r] * 3, 5.0),
+        4.0,
+    )
     haustra = 3.0 * np.abs(np.sin(0.09 * (x + z))) * np.abs(np.cos(0.05 * (y - z)))
     return colon + haustra

@@ -81,7 +81,11 @@ def draw_patient(rng: np.random.Generator, liver_ml: float | None = None) -> Pat
     body = fit_volume(draw_body(rng), warp, wanted)
     axes = trunk_axes(COARSE_MM)
     atlas = warp.grid_to_atlas(*axes.all)
-    wall = {"skin": skin_field(atlas, body.fat_mm), "wall": wall_field(atlas), "cavity": cavity(atlas)}
+    wall = {
+        "skin": skin_field(atlas, body.fat_mm),
+        "wall": wall_field(atlas),
+        "cavity": cavity(atlas),
+    }
     wall |= {"muscle": muscle_fields(atlas), **spine_fields(atlas)}
     depth = partial(_depth, shape=body.liver)
     portal = portal_tree(body.liver, depth, rng)
@@ -93,7 +97,9 @@ def draw_patient(rng: np.random.Generator, liver_ml: float | None = None) -> Pat
         Tissue.HEPATIC_ARTERY: hepatic_arteries(portal, rng),
     }
     fields = organ_fields(atlas, body)
-    return Patient(body=body, warp=warp, axes=axes, atlas=atlas, fields=fields, wall=wall, rods=rods)
+    return Patient(
+        body=body, warp=warp, axes=axes, atlas=atlas, fields=fields, wall=wall, rods=rods
+    )
 
 
 def trunk_axes(spacing_mm: float) -> Axes:

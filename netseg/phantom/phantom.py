@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netseg.domain import Grid, LabelMap, Mask, PointMm
-from netseg.phantom.lesions import Blob, LesionSpec, LesionTruth
+from netseg.phantom.lesions import Blob, LesionKind, LesionSpec, LesionTruth
 from netseg.phantom.patient import Patient, draw_patient
 from netseg.phantom.planting import LesionPrior, plant, scatter
 from netseg.phantom.raster import Axes, axes_of, window
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEMO_SHAPE, DEMO_SPACING_MM = (240, 200, 80), (1.5, 1.5, 3.0)
+# a curative case: one lobe, two neighbouring segments, each within reach of one probe, one small
+DEMO_LESIONS = (
+    LesionSpec(diameter_mm=22.0, segment="VI", kind=LesionKind.HYPERVASCULAR, suv=28.0),
+    LesionSpec(diameter_mm=17.0, segment="V", kind=LesionKind.RING, suv=24.0),
+    LesionSpec(diameter_mm=13.0, segment="VI", kind=LesionKind.HYPERVASCULAR, suv=20.0),
+    LesionSpec(diameter_mm=8.0, segment="V", kind=LesionKind.HYPERVASCULAR, suv=22.0),
+)
 CENTRE_MM = (0.0, 0.0, 8.0)  # the middle of the default field of view: whole liver, lung bases
 
 
@@ -57,17 +64,27 @@ class Phantom:
     @property
     def vessels(self) -> LabelMap:
         """Aorta, vena cava, portal vein, hepatic veins and artery, with the tissue map's numbers."""
-        wanted = (Tissue.INFERIOR_VENA_CAVA, Tissue.AORTA, Tissue.PORTAL_VEIN, Tissue.HEPATIC_VEIN, Tissue.HEPATIC_ARTERY)
+        wanted = (
+            Tissue.INFERIOR_VENA_CAVA,
+            Tissue.AORTA,
+            Tissue.PORTAL_VEIN,
+            Tissue.HEPATIC_VEIN,
+            Tissue.HEPATIC_ARTERY,
+        )
         labels = np.where(np.isin(self.tissues.labels, wanted), self.tissues.labels, 0)
         return LabelMap(labels.astype(np.uint8), self.grid, {int(t): NAMES[t] for t in wanted})
 
 
 def default_grid(
-    frame_uid: str, shape: tuple[int, int, int] = DEMO_SHAPE, spacing_mm: tuple[float, float, float] = DEMO_SPACING_MM
+    frame_uid: str,
+    shape: tuple[int, int, int] = DEMO_SHAPE,
+    spacing_mm: tuple[float, float, float] = DEMO_SPACING_MM,
 ) -> Grid:
     """A grid around the abdomen's middle whose axes run along x, y, z."""
     affine = np.diag((*spacing_mm, 1.0))
-    affine[:3, 3] = [c - s * (n - 1) / 2 for c, s, n in zip(CENTRE_MM, spacing_mm, shape, strict=True)]
+    affine[:3, 3] = [
+        c - s * (n - 1) / 2 for c, s, n in zip(CENTRE_MM, spacing_mm, shape, strict=True)
+    ]
     return Grid(shape=shape, affine_lps=affine, frame_uid=frame_uid)
 
 
@@ -83,7 +100,7 @@ def make_phantom(
     *,
     spacing_mm: tuple[float, float, float] = DEMO_SPACING_MM,
     shape: tuple[int, int, int] | None = None,
-    lesions: Sequence[LesionSpec] | LesionPrior | None = None,
+    lesions: Sequence[LesionSpec] | LesionPrior | None = DEMO_LESIONS,
     liver_ml: float | None = None,
 ) -> Phantom:
     """Grow a patient from a seed.
@@ -93,7 +110,8 @@ def make_phantom(
         spacing_mm: Voxel size along x, y, z.
         shape: Number of voxels; None covers 360 x 300 x 240 mm around the liver.
         lesions: Lesions to plant wholly inside the liver, clear of its large vessels; or a prior
-            to draw them from (those may touch capsule and vessels); None for a liver without any.
+            to draw them from (those may touch capsule and vessels); None for a liver without any. The demo's lesions
+            when nothing is said.
         liver_ml: Wanted volume of the liver; None draws one from 1250 ... 1850 ml.
 
     Raises:
@@ -103,7 +121,10 @@ def make_phantom(
     patient = draw_patient(rng, liver_ml)
     specs, blobs = draw_lesions(patient, lesions, np.random.default_rng((seed, 0x1E)))
     if shape is None:
-        x, y, z = (round(n * s / d) for n, s, d in zip(DEMO_SHAPE, DEMO_SPACING_MM, spacing_mm, strict=True))
+        x, y, z = (
+            round(n * s / d)
+            for n, s, d in zip(DEMO_SHAPE, DEMO_SPACING_MM, spacing_mm, strict=True)
+        )
         shape = (x, y, z)
     grid = default_grid(frame_uid_of(seed), shape, spacing_mm)
     return assemble(seed, grid, patient, specs, blobs)

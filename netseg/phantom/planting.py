@@ -73,7 +73,9 @@ class LesionPrior:
             high = max(low, min(high, 10.0))
         return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
-    def _spec(self, diameter_mm: float, segment: str | None, rng: np.random.Generator) -> LesionSpec:
+    def _spec(
+        self, diameter_mm: float, segment: str | None, rng: np.random.Generator
+    ) -> LesionSpec:
         if rng.random() < self.hypervascular:
             ring = diameter_mm > 12 and rng.random() < 0.5
             kind = LesionKind.RING if ring else LesionKind.HYPERVASCULAR
@@ -129,9 +131,13 @@ class _Finder:
         step = patient.axes.spacing_mm
         box = _bounds(patient.liver)
         self._segments = patient.segments()[box]
-        self._depth = distance_transform_edt(np.pad(patient.liver[box], 1), sampling=step)[1:-1, 1:-1, 1:-1]
+        self._depth = distance_transform_edt(np.pad(patient.liver[box], 1), sampling=step)[
+            1:-1, 1:-1, 1:-1
+        ]
         self._within = {
-            n: distance_transform_edt(np.pad(self._segments == n, 1), sampling=step)[1:-1, 1:-1, 1:-1]
+            n: distance_transform_edt(np.pad(self._segments == n, 1), sampling=step)[
+                1:-1, 1:-1, 1:-1
+            ]
             for n in SEGMENT_NAMES
         }
         axes = [a[s] for a, s in zip(patient.axes.all, box, strict=True)]
@@ -158,7 +164,9 @@ class _Finder:
         if strict:
             path, radius = self._vessels
             for centre, r in zip(path[::2], radius[::2], strict=True):
-                free &= np.linalg.norm(self._points - centre, axis=-1) > r + reach + CLEAR_OF_VESSELS_MM
+                free &= (
+                    np.linalg.norm(self._points - centre, axis=-1) > r + reach + CLEAR_OF_VESSELS_MM
+                )
         where = np.argwhere(free)
         if not len(where):
             return None

@@ -59,7 +59,9 @@ def coarse_axes(fine: Axes, spacing_mm: float) -> Axes:
     return Axes(x=out[0], y=out[1], z=out[2])
 
 
-def weights(coarse: Float[np.ndarray, "n"], fine: Float[np.ndarray, "m"]) -> Float[np.ndarray, "m n"]:
+def weights(
+    coarse: Float[np.ndarray, "n"], fine: Float[np.ndarray, "m"]
+) -> Float[np.ndarray, "m n"]:
     """Catmull-Rom interpolation from one axis to the other, as a matrix."""
     t = (fine - coarse[0]) / (coarse[1] - coarse[0])
     i = np.clip(np.floor(t).astype(int), 1, len(coarse) - 3)
@@ -98,7 +100,9 @@ def window(axes: Axes, low: np.ndarray, high: np.ndarray) -> tuple[slice, slice,
     return slices[0], slices[1], slices[2]
 
 
-def rod_share(axes: Axes, rods: Iterable[Rod], warp: Warp, flatten_z: float = 1.0) -> UInt8[np.ndarray, "i j k"]:
+def rod_share(
+    axes: Axes, rods: Iterable[Rod], warp: Warp, flatten_z: float = 1.0
+) -> UInt8[np.ndarray, "i j k"]:
     """Share of each voxel inside the rods, 0 ... 255, with soft edges of one voxel.
 
     Args:
@@ -112,7 +116,9 @@ def rod_share(axes: Axes, rods: Iterable[Rod], warp: Warp, flatten_z: float = 1.
     stretch = np.array((1.0, 1.0, flatten_z))
     for rod in rods:
         path = warp.to_patient(rod.path_mm)
-        for a, b, ra, rb in zip(path[:-1], path[1:], rod.radius_mm[:-1], rod.radius_mm[1:], strict=True):
+        for a, b, ra, rb in zip(
+            path[:-1], path[1:], rod.radius_mm[:-1], rod.radius_mm[1:], strict=True
+        ):
             reach = (max(ra, rb) + edge) * stretch
             box = window(axes, np.minimum(a, b) - reach, np.maximum(a, b) + reach)
             if box is None:
@@ -123,7 +129,9 @@ def rod_share(axes: Axes, rods: Iterable[Rod], warp: Warp, flatten_z: float = 1.
             )
             distance, radius = _to_rod(x, y, z, (b - a) / stretch, ra, rb)
             soft = np.clip((radius - distance) / edge + 0.5, 0, 1)
-            thin = np.minimum(1.0, np.pi * radius**2 / edge**2)  # a rod thinner than a voxel fills a part
+            thin = np.minimum(
+                1.0, np.pi * radius**2 / edge**2
+            )  # a rod thinner than a voxel fills a part
             np.maximum(share[box], (255 * soft * thin).astype(np.uint8), out=share[box])
     return share
 

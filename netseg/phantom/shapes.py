@@ -36,7 +36,9 @@ def rotated(q: Points, centre: Triple, rotation: Float[np.ndarray, "3 3"]) -> Po
     return x, y, z
 
 
-def superellipse_cylinder(q: Points, half_x: Field | float, half_y: Field | float, power: float) -> Field:
+def superellipse_cylinder(
+    q: Points, half_x: Field | float, half_y: Field | float, power: float
+) -> Field:
     """A cylinder along z with a rounded-box cross-section; approximate distance."""
     u, v = np.abs(q[0] / half_x), np.abs(q[1] / half_y)
     rho = (u**power + v**power) ** (1 / power)

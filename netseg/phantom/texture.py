@@ -31,7 +31,10 @@ def smooth(
 
 
 def cloud(
-    shape: tuple[int, int, int], spacing_mm: tuple[float, float, float], size_mm: float, rng: np.random.Generator
+    shape: tuple[int, int, int],
+    spacing_mm: tuple[float, float, float],
+    size_mm: float,
+    rng: np.random.Generator,
 ) -> Float[np.ndarray, "i j k"]:
     """Slow random variation of unit variance with features of about `size_mm`, drawn coarsely."""
     from netseg.phantom.raster import upsample, weights
@@ -40,7 +43,8 @@ def cloud(
     counts = [int(np.ceil(n * s / step)) + 4 for n, s in zip(shape, spacing_mm, strict=True)]
     coarse = rng.standard_normal(counts).astype(np.float32)
     matrices = [
-        weights(step * (np.arange(m) - 1), s * np.arange(n)) for m, n, s in zip(counts, shape, spacing_mm, strict=True)
+        weights(step * (np.arange(m) - 1), s * np.arange(n))
+        for m, n, s in zip(counts, shape, spacing_mm, strict=True)
     ]
     return renormalised(upsample(coarse, *matrices))
 

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     from jaxtyping import Float
 
-    Depth = Callable[[np.ndarray], np.ndarray]  # atlas points (n, 3) -> liver field, negative inside
+    Depth = Callable[
+        [np.ndarray], np.ndarray
+    ]  # atlas points (n, 3) -> liver field, negative inside
 
 MURRAY = 2.0 ** (-1.0 / 3.0)  # radius of each of two equal daughters: the cubes add up
 SMALLEST_MM = 0.6
@@ -62,14 +64,27 @@ def hepatic_veins(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> 
     """Right, middle and left vein, each in the plane that parts the segments, with side branches."""
     rods: list[Rod] = []
     trunks = (
-        (shape.right_vein_deg, (0.0, 22.0, 48.0, 78.0, 100.0), (0.68, 0.64, 0.46, 0.14, -0.20), 5.0),
-        (shape.middle_vein_deg, (0.0, 20.0, 42.0, 62.0, 82.0), (0.70, 0.64, 0.46, 0.20, -0.05), 4.8),
+        (
+            shape.right_vein_deg,
+            (0.0, 22.0, 48.0, 78.0, 100.0),
+            (0.68, 0.64, 0.46, 0.14, -0.20),
+            5.0,
+        ),
+        (
+            shape.middle_vein_deg,
+            (0.0, 20.0, 42.0, 62.0, 82.0),
+            (0.70, 0.64, 0.46, 0.20, -0.05),
+            4.8,
+        ),
         (shape.left_vein_deg, (0.0, 18.0, 40.0, 60.0, 74.0), (0.71, 0.66, 0.56, 0.45, 0.36), 4.4),
     )
     for angle, reach, height, radius in trunks:
         a = np.radians(angle)
         away = np.array((-np.sin(a), -np.cos(a)))
-        path = [(CAVA_X_MM + r * away[0], CAVA_Y_MM + r * away[1], h * shape.dome_mm) for r, h in zip(reach, height, strict=True)]
+        path = [
+            (CAVA_X_MM + r * away[0], CAVA_Y_MM + r * away[1], h * shape.dome_mm)
+            for r, h in zip(reach, height, strict=True)
+        ]
         path = _refine(np.array(path), 4)
         keep = np.maximum.accumulate(depth(path) > -3) & (np.arange(len(path)) > 6)
         path = path[~keep]
@@ -77,7 +92,9 @@ def hepatic_veins(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> 
         rods.append(Rod(path_mm=path, radius_mm=radii))
         out = np.array((away[1], -away[0], 0.0))
         for n in range(5, len(path) - 1, 2):
-            side = out * rng.choice((-1.0, 1.0)) + np.array((0.5 * away[0], 0.5 * away[1], rng.normal(0, 0.5)))
+            side = out * rng.choice((-1.0, 1.0)) + np.array(
+                (0.5 * away[0], 0.5 * away[1], rng.normal(0, 0.5))
+            )
             rods += _grow(path[n], side, 0.55 * radii[n] + 0.3, depth, rng)
     rods.append(_rod([(CAVA_X_MM, CAVA_Y_MM - 2, 50.0), (-60.0, 40.0, 20.0)], (2.2, 1.2)))
     return rods
@@ -85,18 +102,26 @@ def hepatic_veins(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> 
 
 def hepatic_arteries(portal: list[Rod], rng: np.random.Generator) -> list[Rod]:
     """A thin artery beside the larger portal branches."""
-    arteries = [_rod([(8.0, 10.0, -2.0), (-2.0, -12.0, -6.0), (-18.0, -16.0, -4.0)], (2.6, 2.3, 2.1))]
+    arteries = [
+        _rod([(8.0, 10.0, -2.0), (-2.0, -12.0, -6.0), (-18.0, -16.0, -4.0)], (2.6, 2.3, 2.1))
+    ]
     for rod in portal:
         if rod.radius_mm[0] < 2.6:
             continue
         beside = rng.normal(size=3)
         beside *= (rod.radius_mm.mean() + 1.5) / np.linalg.norm(beside)
-        arteries.append(Rod(path_mm=rod.path_mm + beside, radius_mm=np.clip(0.32 * rod.radius_mm, 0.5, 1.8)))
+        arteries.append(
+            Rod(path_mm=rod.path_mm + beside, radius_mm=np.clip(0.32 * rod.radius_mm, 0.5, 1.8))
+        )
     return arteries
 
 
 def _grow(
-    start: Float[np.ndarray, "3"], direction: np.ndarray, radius: float, depth: Depth, rng: np.random.Generator
+    start: Float[np.ndarray, "3"],
+    direction: np.ndarray,
+    radius: float,
+    depth: Depth,
+    rng: np.random.Generator,
 ) -> list[Rod]:
     """Branch again and again until the vessel is too thin or leaves the liver."""
     rods, front = [], [(np.asarray(start, float), np.asarray(direction, float), radius)]

@@ -49,7 +49,9 @@ class _Brush:
     axes: Axes
     matrices: tuple[np.ndarray, np.ndarray, np.ndarray]
 
-    def box(self, coarse: Float[np.ndarray, "a b c"], level: float) -> tuple[slice, slice, slice] | None:
+    def box(
+        self, coarse: Float[np.ndarray, "a b c"], level: float
+    ) -> tuple[slice, slice, slice] | None:
         """Fine voxels near which the coarse field is below `level`."""
         near = coarse < level + 1.2 * (self.patient.axes.x[1] - self.patient.axes.x[0])
         slices = []
@@ -64,7 +66,9 @@ class _Brush:
             slices.append(slice(int(first), int(last)))
         return slices[0], slices[1], slices[2]
 
-    def fine(self, coarse: Float[np.ndarray, "a b c"], box: tuple[slice, slice, slice]) -> np.ndarray:
+    def fine(
+        self, coarse: Float[np.ndarray, "a b c"], box: tuple[slice, slice, slice]
+    ) -> np.ndarray:
         """The field on the fine voxels of `box`."""
         wx, wy, wz = (m[s] for m, s in zip(self.matrices, box, strict=True))
         return upsample(coarse, wx, wy, wz)
@@ -116,7 +120,11 @@ def _paint_organ(brush: _Brush, tissue: np.ndarray, kind: Tissue, coarse: np.nda
         return
     field, view = brush.fine(coarse, box), tissue[box]
     view[field < 0] = kind
-    y = brush.fine(brush.patient.atlas[1], box) if kind in {Tissue.STOMACH_WALL, Tissue.BOWEL_WALL} else None
+    y = (
+        brush.fine(brush.patient.atlas[1], box)
+        if kind in {Tissue.STOMACH_WALL, Tissue.BOWEL_WALL}
+        else None
+    )
     if kind is Tissue.STOMACH_WALL and y is not None:
         level = brush.patient.body.stomach_level_mm
         view[field < -3.5] = Tissue.STOMACH_FLUID
@@ -128,7 +136,9 @@ def _paint_organ(brush: _Brush, tissue: np.ndarray, kind: Tissue, coarse: np.nda
         _paint_kidney(brush, view, field, box)
 
 
-def _paint_kidney(brush: _Brush, view: np.ndarray, field: np.ndarray, box: tuple[slice, slice, slice]) -> None:
+def _paint_kidney(
+    brush: _Brush, view: np.ndarray, field: np.ndarray, box: tuple[slice, slice, slice]
+) -> None:
     """Pyramids below the cortex, fat in the sinus."""
     x, y, z = brush.atlas(box)
     for side in (-1, 1):
@@ -137,7 +147,9 @@ def _paint_kidney(brush: _Brush, view: np.ndarray, field: np.ndarray, box: tuple
         angle = np.arctan2(y - cy, np.abs(x) - abs(cx))
         columns = np.sin(0.24 * (z - cz) + 1.5 * np.sin(2 * angle)) > -0.35
         view[here & (field < -6.5) & columns] = Tissue.KIDNEY_MEDULLA
-        sinus = ((np.abs(x) - abs(cx) + 6) / 11) ** 2 + ((y - cy + 2) / 8) ** 2 + ((z - cz) / 24) ** 2
+        sinus = (
+            ((np.abs(x) - abs(cx) + 6) / 11) ** 2 + ((y - cy + 2) / 8) ** 2 + ((z - cz) / 24) ** 2
+        )
         view[here & (field < 0) & (sinus < 1)] = Tissue.FAT
 
 
@@ -155,7 +167,11 @@ def _paint_bones(brush: _Brush, tissue: np.ndarray) -> None:
     shift, warp = brush.patient.body.rib_shift_mm, brush.patient.warp
     rods = ribs(shift)
     inner = [Rod(path_mm=r.path_mm, radius_mm=r.radius_mm - CORTEX_MM) for r in rods]
-    for chain, kind in ((cartilages(shift), Tissue.CARTILAGE), (rods, Tissue.CORTICAL_BONE), (inner, Tissue.SPONGY_BONE)):
+    for chain, kind in (
+        (cartilages(shift), Tissue.CARTILAGE),
+        (rods, Tissue.CORTICAL_BONE),
+        (inner, Tissue.SPONGY_BONE),
+    ):
         inside = rod_share(brush.axes, chain, warp, 1.35) > 127
         tissue[inside & (tissue != Tissue.AIR)] = kind
 

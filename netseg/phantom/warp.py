@@ -44,13 +44,14 @@ class Warp:
             shape = [1, 1, 1]
             shape[c] = -1
             out[c][:] = (axis / self.scale[c]).astype(np.float32).reshape(shape)
-        for w, phase, amplitude in zip(self.waves_per_mm, self.phases, self.amplitudes_mm, strict=True):
+        for w, phase, amplitude in zip(
+            self.waves_per_mm, self.phases, self.amplitudes_mm, strict=True
+        ):
             ex, ey, ez = (np.exp(1j * k * a) for k, a in zip(w, axes, strict=True))
             plane = (ex[:, None] * ey[None, :] * np.exp(1j * phase)).astype(np.complex64)
-            wave = (
-                plane.imag[:, :, None] * ez.real.astype(np.float32)
-                + plane.real[:, :, None] * ez.imag.astype(np.float32)
-            )
+            wave = plane.imag[:, :, None] * ez.real.astype(np.float32) + plane.real[
+                :, :, None
+            ] * ez.imag.astype(np.float32)
             for c in range(3):
                 out[c] += np.float32(amplitude[c]) * wave
         return out[0], out[1], out[2]
@@ -69,9 +70,17 @@ def draw_warp(rng: np.random.Generator, strength_mm: float = 4.0) -> Warp:
     direction = rng.normal(size=(MODES, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     waves = 2 * np.pi * direction / wavelength[:, None]
-    amplitude = rng.normal(size=(MODES, 3)) * strength_mm * (wavelength[:, None] / 300.0) / np.sqrt(MODES / 2)
+    amplitude = (
+        rng.normal(size=(MODES, 3))
+        * strength_mm
+        * (wavelength[:, None] / 300.0)
+        / np.sqrt(MODES / 2)
+    )
     body = rng.normal(1.0, 0.035)
     scale = np.clip(body * rng.normal(1.0, 0.03, 3), 0.9, 1.1)
     return Warp(
-        scale=scale, waves_per_mm=waves, phases=rng.uniform(0, 2 * np.pi, MODES), amplitudes_mm=amplitude
+        scale=scale,
+        waves_per_mm=waves,
+        phases=rng.uniform(0, 2 * np.pi, MODES),
+        amplitudes_mm=amplitude,
     )
