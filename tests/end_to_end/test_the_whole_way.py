@@ -1,0 +1,110 @@
+"""From DICOM files to a report, on a patient whose truth is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pandas as pd
+import pytest
+
+from netseg.cli.main import main
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo as its user runs it: synthetic DICOM, built-in network, all stations."""
+    out = tmp_path_factory.mktemp("demo")
+    assert main(["demo", "-o", str(out), "-q"]) == 0
+    return out
+
+
+def case_of(demo: Path) -> Path:
+    (report,) = (demo / "result").glob("*/report.html")
+    return report.parent
+
+
+def truth_of(demo: Path) -> list[dict]:
+    (file,) = demo.glob("patient/**/truth.json")
+    return json.loads(file.read_text())["lesions"]
+
+
+def test_every_file_of_the_contract_is_written(demo: Path):
+    names = {file.name for file in case_of(demo).iterdir()}
+    assert names >= {
+        "status.json", "run.json", "liver.nii.gz", "lesions.nii.gz", "lesions.csv", "findings.json",
+        "plan.json", "zone.nii.gz", "zone.json", "margin.json", "allocation.json", "report.html",
+        "preview.png",
+    }  # fmt: skip
+
+
+def test_a_lesion_planted_in_segment_six_is_found_there_with_its_volume(demo: Path):
+    """The network has a tolerance: a third of the volume for a lesion of 2 cm, 10 mm of place."""
+    planted = max(
+        (lesion for lesion in truth_of(demo) if lesion["segment"] == "VI"),
+        key=lambda lesion: lesion["volume_ml"],
+    )
+    found = pd.read_csv(case_of(demo) / "lesions.csv")
+    centres = found[["centroid_x_mm", "centroid_y_mm", "centroid_z_mm"]].to_numpy()
+    away = np.linalg.norm(centres - np.array(planted["centre_mm"]), axis=1)
+    nearest = found.iloc[int(away.argmin())]
+    assert away.min() < 10
+    assert nearest["segment"] == "VI"
+    assert nearest["volume_ml"] == pytest.approx(planted["volume_ml"], rel=0.35)
+
+
+def test_the_masks_lie_where_the_truth_lies(demo: Path):
+    """The whole way in one number: DICOM, network, components, NIfTI, all in patient space."""
+    case = case_of(demo)
+    (file,) = demo.glob("patient/**/liver.nii.gz")
+    truth, found = nib.load(file), nib.load(case / "liver.nii.gz")  # pyright: ignore[reportPrivateImportUsage]
+    assert np.allclose(truth.affine, found.affine, atol=0.01)  # pyright: ignore[reportAttributeAccessIssue]
+    a, b = np.asarray(truth.dataobj) > 0, np.asarray(found.dataobj) > 0  # pyright: ignore[reportAttributeAccessIssue]
+    dice = 2 * (a & b).sum() / (a.sum() + b.sum())
+    assert dice > 0.9
+
+
+def test_a_simulated_zone_only_predicts(demo: Path):
+    margin = json.loads((case_of(demo) / "margin.json").read_text())
+    assert margin["evidence"] == "simulated"
+    for lesion in margin["lesions"]:
+        assert any("plan predicts" in sentence for sentence in lesion["why"])
+    findings = json.loads((case_of(demo) / "findings.json").read_text())
+    assert findings.get("post_ablation") is None
+
+
+def test_nothing_of_the_patients_name_is_written(demo: Path):
+    for file in case_of(demo).iterdir():
+        assert b"PHANTOM" not in file.read_bytes().upper().replace(b"NETSEG.PHANTOM", b"")
+
+
+def test_the_report_asks_the_network_for_nothing(demo: Path):
+    html = (case_of(demo) / "report.html").read_text()
+    assert "http://" not in html.replace("http://www.w3.org", "")
+    assert "<script" not in html
+    assert "research use" in html.lower()
+
+
+def test_a_second_run_writes_the_same_bytes(demo: Path, tmp_path: Path):
+    (study,) = demo.glob("patient/dicom*")
+    case = next(demo.glob("patient/case.yaml"))
+    words = ["run", "-i", str(study), "-o", str(tmp_path), "--clinical", str(case), "-q"]
+    assert main(words) == 0
+    first, second = case_of(demo), next(tmp_path.glob("*/report.html")).parent
+    for file in first.iterdir():
+        if file.name != "run.json":
+            assert file.read_bytes() == (second / file.name).read_bytes(), file.name
+
+
+def test_resume_keeps_what_is_still_true(demo: Path, capsys: pytest.CaptureFixture[str]):
+    (study,) = demo.glob("patient/dicom*")
+    case = next(demo.glob("patient/case.yaml"))
+    before = (case_of(demo) / "run.json").read_bytes()
+    words = ["run", "-i", str(study), "-o", str(demo / "result"), "--clinical", str(case)]
+    assert main([*words, "--resume"]) == 0
+    assert (case_of(demo) / "run.json").read_bytes() == before
+    assert "kept" in capsys.readouterr().err
