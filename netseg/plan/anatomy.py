@@ -19,7 +19,8 @@ from netseg.geometry.components import components
 from netseg.geometry.extent import bounding_box, crop, isotropic_grid
 from netseg.geometry.resample import resample
 from netseg.plan.body import BODY_HU, body_of, clutter_around, seen_by
-from netseg.plan.cover import cover
+from netseg.plan.cover import cover, cover_numbers
+from netseg.plan.parts import parts_of_at_least
 from netseg.plan.vessels import bright_vessels
 
 if TYPE_CHECKING:
@@ -106,9 +107,10 @@ def read_anatomy(
     for name, region in _named(given, ct.grid).items():
         obstacles[name] = obstacles[name] | region if name in obstacles else region
         origin[name] = f"{origin[name]}, and given" if name in origin else "given"
+    numbers = cover_numbers(segmentation.lesions, ct.grid)
     missing = _unnamed_organs(tuple(origin))
     if not any(word in name for name in origin for word in VESSEL_WORDS):
-        vessels = bright_vessels(ct, inside_liver, cover(segmentation.lesions.region(), ct.grid))
+        vessels = bright_vessels(ct, inside_liver, numbers > 0)
         if vessels is None:
             missing = (*missing, "liver vessels")
         else:
@@ -120,7 +122,7 @@ def read_anatomy(
         body=body.inside,
         liver=inside_liver,
         soft=body.inside & (ct.values > SOFT_HU) & ~inside_liver,
-        lesions=_lesion_numbers(segmentation.lesions, ct.grid),
+        lesions=numbers,
         clutter=clutter_around(ct, body),
         obstacles=obstacles,
         origin=origin,
@@ -163,9 +165,9 @@ def _dense_and_gas(
     large = [n for n in np.flatnonzero(sizes >= LUNG_ML) if n != 0]
     dome = _highest(liver, ct.grid)
     lungs = [n for n in large if _highest(gas.labels == n, ct.grid) > dome - BELOW_DOME_MM]
-    lung = np.isin(gas.labels, lungs)
+    lung = np.isin(gas.labels, lungs, kind="table")
     return {
-        "bone": _without_specks(bone, ct.grid),
+        "bone": parts_of_at_least(bone, ct.grid, BONE_ML),
         "lung": lung,
         "bowel gas": (gas.labels > 0) & ~lung,
     }
@@ -175,14 +177,6 @@ def _highest(region: Bool[np.ndarray, "i j k"], grid: Grid) -> float:
     """Height of the region's uppermost voxel (LPS z); minus infinity if it is empty."""
     index = np.argwhere(region)
     return float(grid.to_mm(index)[:, 2].max()) if len(index) else -np.inf
-
-
-def _without_specks(region: Bool[np.ndarray, "i j k"], grid: Grid) -> Bool[np.ndarray, "i j k"]:
-    """The region without parts too small for a bone."""
-    parts = components(Mask(region, grid)).labels
-    sizes = np.bincount(parts.ravel()) * grid.voxel_volume_ml
-    large = np.flatnonzero(sizes >= BONE_ML)
-    return np.isin(parts, large[large != 0])
 
 
 def _named(given: LabelMap | None, grid: Grid) -> dict[str, Bool[np.ndarray, "i j k"]]:
@@ -205,11 +199,3 @@ def _unnamed_organs(names: tuple[str, ...]) -> tuple[str, ...]:
         for organ, words in ORGANS.items()
         if not any(word in name for name in names for word in words if name != "bowel gas")
     )
-
-
-def _lesion_numbers(lesions: LabelMap, grid: Grid) -> Integer[np.ndarray, "i j k"]:
-    """Lesion numbers on the coarser grid, none of them lost."""
-    numbers = np.zeros(grid.shape, np.int32)
-    for value in reversed(lesions.values):
-        numbers[cover(lesions.region(value), grid)] = value
-    return numbers

@@ -9,6 +9,7 @@ import scipy.ndimage
 
 from netseg.domain import Mask
 from netseg.geometry.components import components
+from netseg.plan.parts import parts_of_at_least
 
 if TYPE_CHECKING:
     from jaxtyping import Bool
@@ -71,7 +72,4 @@ def clutter_around(ct: Volume, body: Mask) -> Bool[np.ndarray, "i j k"]:
     """
     spacing = ct.grid.spacing_mm[0]
     near = ndimage.maximum_filter(body.inside, 2 * max(1, round(4.0 / spacing)) + 1)
-    parts = components(Mask((ct.values > BODY_HU) & ~near, ct.grid)).labels
-    fewest = CLUTTER_ML / ct.grid.voxel_volume_ml
-    large = np.flatnonzero(np.bincount(parts.ravel()) >= fewest)
-    return np.isin(parts, large[large != 0])
+    return parts_of_at_least((ct.values > BODY_HU) & ~near, ct.grid, CLUTTER_ML)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.ndimage
 
 from netseg.domain import (
     Ablation,
     AblationPlan,
     Code,
     Notice,
-    PointMm,
-    Probe,
     Unplanned,
     UsageError,
     require_same_frame,
@@ -24,30 +20,20 @@ from netseg.plan.access import AccessRules
 from netseg.plan.anatomy import read_anatomy
 from netseg.plan.energy import EnergySearch, MarginOf
 from netseg.plan.planning_ct import planning_ct
-from netseg.plan.preference import weigh
-from netseg.plan.sieve import distance_maps, sift
-from netseg.plan.ways import sphere_directions, ways_from
-from netseg.plan.words import no_way, reasons
+from netseg.plan.reaching import Access, Needle, reach
+from netseg.plan.sieve import distance_maps
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from jaxtyping import Float
-
     from netseg.domain import (
         AblationModel,
         AblationProtocol,
         Findings,
         LabelMap,
-        Lesion,
         Segmentation,
         Study,
     )
-    from netseg.plan.anatomy import Anatomy
 
-ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
-
-log = logging.getLogger(__name__)
+UNPREDICTED = "largest protocol of the device: no zone was predicted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +66,7 @@ class Planner:
 
     def __post_init__(self) -> None:
         """Keep the needle longer than its active part."""
-        if not 0 < self.active_length_mm < self.needle_length_mm:
-            raise ValueError(
-                f"active_length_mm must lie in (0, {self.needle_length_mm}), the needle's length; "
-                f"got {self.active_length_mm}."
-            )
+        self._needle()
         if not self.required_mm >= 0:
             raise ValueError(f"required_mm must not be negative; got {self.required_mm}.")
         object.__setattr__(self, "protocols", tuple(self.protocols))
@@ -127,20 +109,44 @@ class Planner:
         series, notice = planning_ct(study, segmentation)
         if series is None or segmentation.liver is None:
             return _nothing_planned(findings, notice)
-        reach = self.needle_length_mm * np.sin(np.deg2rad(self.rules.max_axial_angle_deg))
-        anatomy = read_anatomy(series, segmentation, segmentation.liver, obstacles, float(reach))
+        height = self.needle_length_mm * np.sin(np.deg2rad(self.rules.max_axial_angle_deg))
+        anatomy = read_anatomy(series, segmentation, segmentation.liver, obstacles, float(height))
         maps = distance_maps(anatomy)
-        found = [self._access(one, n, anatomy, maps) for n, one in enumerate(findings.lesions)]
-        ablations = [a for a in found if isinstance(a, Ablation)]
-        if search is not None:
-            ablations = [search.choose(a, segmentation) for a in ablations]
-        unplanned = tuple(u for u in found if isinstance(u, Unplanned))
+        needle = self._needle()
+        ablations: list[Ablation] = []
+        unplanned: list[Unplanned] = []
+        for lesion in findings.lesions:
+            name = _letters(len(ablations))
+            found = reach(lesion, name, anatomy, maps, needle=needle, rules=self.rules)
+            if isinstance(found, Unplanned):
+                unplanned.append(found)
+                continue
+            draft = self._draft(lesion.id, found, predicted=search is not None)
+            ablations.append(search.choose(draft, segmentation) if search else draft)
         return AblationPlan(
             ablations=tuple(ablations),
-            unplanned=unplanned,
+            unplanned=tuple(unplanned),
             obstacles=anatomy.origin,
             not_considered=anatomy.not_considered,
-            warnings=_warnings(unplanned, predicted=model is not None),
+            warnings=_warnings(unplanned),
+        )
+
+    def _needle(self) -> Needle:
+        return Needle(
+            device=self.device,
+            length_mm=self.needle_length_mm,
+            active_length_mm=self.active_length_mm,
+        )
+
+    def _draft(self, lesion_id: int, found: Access, *, predicted: bool) -> Ablation:
+        """The needle with the largest protocol."""
+        return Ablation(
+            lesion_id=lesion_id,
+            probes=(found.probe,),
+            protocol=self.protocols[-1],
+            path_mm=found.probe.length_mm,
+            clearance_mm=found.clearance_mm,
+            why=found.why if predicted else (*found.why, UNPREDICTED),
         )
 
     def _search(self, model: AblationModel | None) -> EnergySearch | None:
@@ -166,74 +172,6 @@ class Planner:
             margin_of=self.margin_of,
             required_mm=self.required_mm,
         )
-
-    def _access(
-        self,
-        lesion: Lesion,
-        number: int,
-        anatomy: Anatomy,
-        maps: Mapping[str, Float[np.ndarray, "i j k"]],
-    ) -> Ablation | Unplanned:
-        """The best way to one lesion, with the largest protocol for the time being."""
-        target = target_of(lesion, anatomy)
-        if target is None:
-            return Unplanned(lesion_id=lesion.id, why="the lesion lies outside the planning CT.")
-        tip_mm = self.active_length_mm / 2
-        ways = ways_from(
-            anatomy,
-            target,
-            directions=sphere_directions(self.rules.directions),
-            tip_mm=tip_mm,
-            reach_mm=self.needle_length_mm,
-            step_mm=self.rules.step_mm,
-        )
-        allowed = sift(
-            ways,
-            anatomy,
-            maps,
-            lesion_id=lesion.id,
-            rules=self.rules,
-            longest_mm=self.needle_length_mm,
-        )
-        if not len(allowed.ways.directions):
-            why = no_way(allowed.fallen, self.rules.directions)
-            return Unplanned(lesion_id=lesion.id, why=why, fallen=allowed.fallen)
-        merits = weigh(allowed, anatomy, self.rules, lesion.id)
-        best = int(np.argmin(merits.cost(self.rules, self.needle_length_mm)))
-        direction = allowed.ways.directions[best]
-        probe = Probe(
-            id=_letters(number),
-            device=self.device,
-            entry_mm=PointMm.of(target + allowed.ways.exit_mm[best] * direction),
-            tip_mm=PointMm.of(target - tip_mm * direction),
-            active_length_mm=self.active_length_mm,
-        )
-        return Ablation(
-            lesion_id=lesion.id,
-            probes=(probe,),
-            protocol=self.protocols[-1],
-            path_mm=probe.length_mm,
-            clearance_mm={n: float(c[best]) for n, c in allowed.clearance_mm.items()},
-            why=reasons(merits, best, direction, allowed, self.rules),
-        )
-
-
-def target_of(lesion: Lesion, anatomy: Anatomy) -> Float[np.ndarray, 3] | None:
-    """Where the probe's active centre belongs (LPS): centre of mass, else the deepest point.
-
-    None where the planning CT does not show the lesion.
-    """
-    centre = lesion.centroid_mm.as_array()
-    own = anatomy.lesions == lesion.id
-    if not own.any():
-        return None
-    index = tuple(np.rint(anatomy.grid.to_index(centre)).astype(int))
-    if own[index]:
-        return centre
-    (box,) = ndimage.find_objects(own.astype(np.uint8))
-    depth = ndimage.distance_transform_edt(np.pad(own[box], 1))[1:-1, 1:-1, 1:-1]
-    deepest = np.array(np.unravel_index(np.argmax(depth), depth.shape))
-    return anatomy.grid.to_mm(deepest + [s.start for s in box])
 
 
 def _letters(number: int) -> str:
@@ -262,18 +200,16 @@ def _nothing_planned(findings: Findings, notice: Notice | None) -> AblationPlan:
     )
 
 
-def _warnings(unplanned: tuple[Unplanned, ...], *, predicted: bool) -> tuple[Notice, ...]:
-    notices = []
-    if unplanned:
-        ids = [u.lesion_id for u in unplanned]
-        notices.append(
-            Notice(
-                code=Code.NO_ACCESS,
-                message=f"no straight way found to lesion {', '.join(map(str, ids))}.",
-                detail={"lesions": ids},
-                hint="Look at the counts of removed ways; another posture or device may help.",
-            )
-        )
-    if not predicted:
-        log.info("plan without a model: largest protocol, nothing predicted")
-    return tuple(notices)
+def _warnings(unplanned: list[Unplanned]) -> tuple[Notice, ...]:
+    """What the reader of the plan must know."""
+    if not unplanned:
+        return ()
+    ids = [u.lesion_id for u in unplanned]
+    return (
+        Notice(
+            code=Code.NO_ACCESS,
+            message=f"no straight way found to lesion {', '.join(map(str, ids))}.",
+            detail={"lesions": ids},
+            hint="The plan counts what removed the ways; another posture or device may help.",
+        ),
+    )

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.ndimage
 
-from netseg.domain import Mask
-from netseg.geometry.components import components
+from netseg.plan.parts import parts_of_at_least
 
 if TYPE_CHECKING:
     from jaxtyping import Bool
@@ -48,8 +47,5 @@ def bright_vessels(
     median = np.median(values)
     spread = 1.4826 * np.median(np.abs(values - median))
     bright = tissue & (smooth > median + max(OVER_LIVER_HU, OVER_NOISE_SD * spread))
-    parts = components(Mask(bright, ct.grid)).labels
-    sizes = np.bincount(parts.ravel()) * ct.grid.voxel_volume_ml
-    large = np.flatnonzero(sizes >= SMALLEST_ML)
-    vessels = np.isin(parts, large[large != 0])
+    vessels = parts_of_at_least(bright, ct.grid, SMALLEST_ML)
     return vessels if np.count_nonzero(vessels) * ct.grid.voxel_volume_ml >= FEWEST_ML else None

@@ -15,21 +15,22 @@ if TYPE_CHECKING:
     from netseg.plan.sieve import Allowed
 
 SIDES = (("left", "right"), ("back", "front"), ("head", "feet"))  # towards +x, -x, +y, …
-CLEARLY = 0.35  # a component of a direction worth a word (20 degrees)
+WORTH_SAYING_MM = 5.0
 
 
 def reasons(
     merits: Merits,
     best: int,
-    direction: Float[np.ndarray, 3],
     allowed: Allowed,
     rules: AccessRules,
 ) -> tuple[str, ...]:
     """What speaks for the chosen way, and what the operator should know about it."""
     clear = sorted(allowed.clearance_mm.items(), key=lambda item: float(item[1][best]))
     near = ", ".join(f"{name} {c[best]:.0f} mm" for name, c in clear)
+    ways = allowed.ways
+    where = beside_lesion(ways.exit_mm[best] * ways.directions[best])
     entry = (
-        f"enters from {from_where(direction)}, {merits.axial_deg[best]:.0f}° to the axial plane; "
+        f"enters {where}, {merits.axial_deg[best]:.0f}° to the axial plane; "
         f"{merits.length_mm[best]:.0f} mm from skin to tip, {merits.bridge_mm[best]:.0f} mm of liver "
         "before the lesion"
     )
@@ -51,14 +52,14 @@ def reasons(
     return tuple(said)
 
 
-def from_where(direction: Float[np.ndarray, 3]) -> str:
-    """The side of the patient that a direction points to: "the right and the front"."""
+def beside_lesion(offset_mm: Float[np.ndarray, 3]) -> str:
+    """Where a point lies from the lesion: "36 mm to the left and 103 mm to the front of it"."""
     words = [
-        sides[0] if value > 0 else sides[1]
-        for value, sides in zip(direction, SIDES, strict=True)
-        if abs(value) > CLEARLY
+        f"{abs(value):.0f} mm to the {sides[0] if value > 0 else sides[1]}"
+        for value, sides in zip(offset_mm, SIDES, strict=True)
+        if abs(value) >= WORTH_SAYING_MM
     ]
-    return " and ".join(f"the {word}" for word in words)
+    return " and ".join(words) + " of the lesion"
 
 
 def no_way(fallen: Mapping[str, int], tried: int) -> str:
