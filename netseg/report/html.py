@@ -137,7 +137,7 @@ def _environment() -> Environment:
 
 def _fixed(number: float | None, digits: int = 1) -> str:
     """A number with so many decimals; an en dash for unknown."""
-    return "–" if number is None else f"{number:.{digits}f}"
+    return "\N{EN DASH}" if number is None else f"{number:.{digits}f}"
 
 
 def _picture(picture: Picture) -> dict[str, Any]:

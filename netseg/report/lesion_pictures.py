@@ -1,3 +1,4 @@
+# pyright: standard  (types of matplotlib and scipy are partial)
 """The key pictures of one lesion: three planes, the needle's plane and PET fusion."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# pyright: standard  (types of matplotlib and scipy are partial)
 """The whole liver at one glance: projections with numbered lesions and needles."""
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from matplotlib.axes import Axes
 
-    from netseg.domain import Grid, Volume
+    from netseg.domain import Volume
+    from netseg.report.panel import Region
     from netseg.report.scene import Stage
 
 BODY_HU = (-150.0, 450.0)
@@ -116,7 +118,7 @@ class Overview:
         for ablation in self._stage.ablations.values():
             for probe in () if pet else ablation.probes:
                 draw_needle(axes, plane, probe, projected=True)
-        for lesion_id in self._stage.boxes:
+        for lesion_id in self._stage.lesions:
             _number(axes, plane, self._stage, lesion_id)
         label(axes, plane, heading)
 
@@ -151,15 +153,16 @@ def _cuts(stage: Stage, lesion_id: int) -> tuple[Plane, Plane]:
 
 def _shadows(stage: Stage, plane: Plane) -> list[Shadow]:
     """Liver, zones and lesions, in the order they are drawn."""
-    shadows: list[Shadow] = []
-    if stage.liver is not None and not stage.liver.is_empty:
-        shadows.append(_shadow(plane, stage.liver.inside, stage.liver.grid, GREEN))
-    for zone in stage.zones.values():
-        if not zone.mask.is_empty:
-            shadows.append(_shadow(plane, zone.mask.inside, zone.mask.grid, SKY))
-    for lesion_id in stage.boxes:
-        shadows.append(_shadow(plane, *stage.lesion_part(lesion_id), ORANGE))
-    return shadows
+    liver = () if stage.liver is None else (stage.liver,)
+    return [
+        _shadow(plane, region, colour)
+        for regions, colour in (
+            (liver, GREEN),
+            (stage.zones.values(), SKY),
+            (stage.lesions.values(), ORANGE),
+        )
+        for region in regions
+    ]
 
 
 def _planes(stage: Stage) -> tuple[Plane, Plane]:
@@ -172,22 +175,11 @@ def _planes(stage: Stage) -> tuple[Plane, Plane]:
 
 
 def _points_to_show(stage: Stage) -> Float[np.ndarray, "n 3"]:
-    points: list[np.ndarray] = []
-    if stage.liver is not None and not stage.liver.is_empty:
-        points.append(_box_corners(stage.liver.inside, stage.liver.grid))
-    for lesion_id in stage.boxes:
-        inside, grid = stage.lesion_part(lesion_id)
-        points.append(_box_corners(inside, grid))
+    regions = [r for r in (stage.liver, stage.all_lesions) if r is not None]
+    points = [region.grid.corners_mm() for region in regions]
     for ablation in stage.ablations.values():
         points.extend(p.entry_mm.as_array()[None] for p in ablation.probes)
-    return np.concatenate(points) if points else stage.grid.corners_mm()
-
-
-def _box_corners(inside: np.ndarray, grid: Grid) -> Float[np.ndarray, "8 3"]:
-    index = np.argwhere(inside)
-    low, high = index.min(axis=0), index.max(axis=0)
-    part = grid.crop(tuple(low), tuple(high - low + 1))
-    return part.corners_mm()
+    return np.concatenate(points) if points else stage.series.volume.grid.corners_mm()
 
 
 def _radiograph(stage: Stage, plane: Plane) -> Float[np.ndarray, "rows columns"]:
@@ -212,20 +204,16 @@ def _through(volume: Volume, plane: Plane) -> Float[np.ndarray, "depth rows colu
     )
 
 
-def _shadow(plane: Plane, inside: np.ndarray, grid: Grid, colour: str) -> Shadow:
-    """The largest value along each line of sight, sampled a hundred times across the region."""
-    corners = plane.project(_box_corners(inside, grid))
-    finest = min(grid.spacing_mm)
-    step = float(np.clip(np.ptp(corners, axis=0).max() / 100, finest, 2.5))
-    low, high = (
-        corners.min(axis=0) - 2 * max(grid.spacing_mm),
-        corners.max(axis=0) + 2 * max(grid.spacing_mm),
-    )
+def _shadow(plane: Plane, region: Region, colour: str) -> Shadow:
+    """The largest value along each line of sight, sampled some eighty times across the region."""
+    corners = plane.project(region.grid.corners_mm())
+    low, high = corners.min(axis=0), corners.max(axis=0)
+    step = float(np.clip((high - low).max() / 80, min(region.grid.spacing_mm), 2.5))
     x, y = np.arange(low[0], high[0] + step, step), np.arange(low[1], high[1] + step, step)
     sheet = plane.centre_mm + x[None, :, None] * plane.right + y[:, None, None] * plane.down
-    dark = np.zeros(sheet.shape[:2], np.float32)
-    for depth in np.arange(low[2], high[2], step):
-        np.maximum(dark, sample(inside, grid, sheet + depth * plane.normal, outside=0.0), out=dark)
+    depths = np.arange(low[2], high[2] + step, step)
+    points = sheet + depths[:, None, None, None] * plane.normal
+    dark = sample(region.inside, region.grid, points, outside=0.0).max(axis=0)
     return Shadow(x=x, y=y, dark=dark, colour=colour)
 
 

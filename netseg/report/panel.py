@@ -1,3 +1,4 @@
+# pyright: standard  (types of matplotlib and scipy are partial)
 """One picture: a cut through a series with contours, needles, orientation letters and a scale."""
 
 from __future__ import annotations
@@ -5,7 +6,7 @@ from __future__ import annotations
 import base64
 import io
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -27,19 +28,47 @@ BARS_MM = (100, 50, 20, 10, 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Outline:
-    """The border of a region, drawn where it meets the plane.
+class Region:
+    """Voxels of interest with one voxel of room around them.
 
     Attributes:
         inside: Booleans indexed (i, j, k).
         grid: Where they lie.
+    """
+
+    inside: Shaped[np.ndarray, "i j k"]
+    grid: Grid
+
+    @classmethod
+    def of(cls, inside: Shaped[np.ndarray, "i j k"], grid: Grid) -> Self | None:
+        """The part of a mask that is not empty; None where there is none."""
+        spans = [np.flatnonzero(inside.any(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+        if any(len(span) == 0 for span in spans):
+            return None
+        box = tuple(slice(int(span[0]), int(span[-1]) + 1) for span in spans)
+        return cls.cut(inside[box], grid, box)
+
+    @classmethod
+    def cut(cls, part: Shaped[np.ndarray, "i j k"], grid: Grid, box: tuple[slice, ...]) -> Self:
+        """A region of the voxels that were cut out of a larger grid at `box`."""
+        padded = np.pad(part, 1)
+        i, j, k = (s.start - 1 for s in box)
+        di, dj, dk = padded.shape
+        return cls(inside=padded, grid=grid.crop((i, j, k), (di, dj, dk)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outline:
+    """The border of a region, drawn where it meets the plane.
+
+    Attributes:
+        region: What is outlined.
         colour: Line colour.
         width: Line width in points.
         style: "solid" or "dashed".
     """
 
-    inside: Shaped[np.ndarray, "i j k"]
-    grid: Grid
+    region: Region
     colour: str
     width: float = 1.4
     style: Literal["solid", "dashed"] = "solid"
@@ -211,7 +240,7 @@ def write(
 
 
 def _draw_outline(axes: Axes, plane: Plane, points: np.ndarray, outline: Outline) -> None:
-    soft = sample(outline.inside, outline.grid, points, outside=0.0)
+    soft = sample(outline.region.inside, outline.region.grid, points, outside=0.0)
     if not soft.min() < 0.5 <= soft.max():
         return
     left, right, bottom, top = plane.extent_mm

@@ -1,3 +1,4 @@
+# pyright: standard  (types of matplotlib and scipy are partial)
 """Flat cuts through the patient in millimetres, shown the way radiologists look at them.
 
 A picture is sampled at points of the patient, never by turning arrays: whatever order and sign the
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from netseg.domain import Grid
 
-LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))  # towards +x / −x, +y / −y, +z / −z of LPS
+LETTERS = (("L", "R"), ("P", "A"), ("H", "F"))  # towards larger and smaller x, y, z of LPS
 OBLIQUE = 0.35  # a direction gets a second letter when it leans by more than 20 degrees
 
 

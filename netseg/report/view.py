@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from netseg.domain import Modality, SegmentSource, Verdict
-from netseg.domain.allocation import OptionStatus
 from netseg.report.wording import OPTION_STATUSES, measure_label, term, verdict_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netseg.domain import Ablation, Lesion, LesionMargin, Unplanned
-    from netseg.domain.allocation import Option
+    from netseg.domain.allocation import Option, OptionStatus
     from netseg.domain.result import StudyResult
     from netseg.report.lesion_pictures import LesionPictures
 
@@ -71,7 +70,6 @@ class Page:
     missing: tuple[str, ...]
     unpictured: int
     series: tuple[tuple[str, str, bool], ...]
-    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 def page_of(result: StudyResult, pictures: Mapping[int, LesionPictures]) -> Page:
@@ -198,8 +196,8 @@ def _would_decide(result: StudyResult, name: str) -> str:
 def _series(result: StudyResult) -> list[tuple[str, str, bool]]:
     rows: list[tuple[str, str, bool]] = []
     for s in result.study.series:
-        spacing = " × ".join(f"{mm:.2f}" for mm in s.volume.grid.spacing_mm)
-        size = " × ".join(str(n) for n in s.volume.grid.shape)
+        spacing = " x ".join(f"{mm:.2f}" for mm in s.volume.grid.spacing_mm)
+        size = " x ".join(str(n) for n in s.volume.grid.shape)
         known = [term(x) for x in (s.phase, s.sequence, s.tracer) if x is not None]
         what = ", ".join([str(s.modality), *(known or ["phase or tracer unknown"])])
         rows.append(
