@@ -1,0 +1,173 @@
+"""Probes as data files: generic ones, labelled as such, with the source of each number."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from netseg.domain.ablation import AblationModality, AblationProtocol
+from netseg.domain.codes import Code
+from netseg.domain.errors import StudyRejectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEVICE_KEYS = {
+    "modality": str,
+    "label": str,
+    "diameter_mm": float,
+    "active_length_mm": float,
+    "max_power_w": float,
+    "efficiency": float,
+    "coolant_c": float,
+    "coolant_w_m2k": float,
+    "frequency_hz": float,
+    "source": str,
+    "protocols": list,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One kind of probe.
+
+    Attributes:
+        name: Name of its file.
+        modality: Physics.
+        label: What it is, in words; says "generic" where it is no product.
+        diameter_mm: Outer diameter.
+        active_length_mm: Length of the heating part, back from the tip.
+        max_power_w: Largest generator power.
+        efficiency: Share of generator power that is turned into heat in the tissue.
+        coolant_c: Temperature of an internally cooled probe's coolant; None if not cooled.
+        coolant_w_m2k: Heat transfer coefficient between coolant and tissue.
+        frequency_hz: For microwaves.
+        protocols: Power and time settings it is used with, ascending in energy.
+        source: Where the numbers are from.
+    """
+
+    name: str
+    modality: AblationModality
+    label: str
+    diameter_mm: float
+    active_length_mm: float
+    max_power_w: float
+    efficiency: float = 1.0
+    coolant_c: float | None = None
+    coolant_w_m2k: float | None = None
+    frequency_hz: float | None = None
+    protocols: tuple[AblationProtocol, ...] = ()
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        """Keep the device physical."""
+        for name in ("diameter_mm", "active_length_mm", "max_power_w"):
+            if not getattr(self, name) > 0:
+                raise StudyRejectedError(
+                    Code.CONFIG_RANGE,
+                    f"device {self.name}: {name} must be positive; got {getattr(self, name)}.",
+                )
+        if not 0 < self.efficiency <= 1:
+            raise StudyRejectedError(
+                Code.CONFIG_RANGE,
+                f"device {self.name}: efficiency must lie in (0, 1]; got {self.efficiency}.",
+            )
+
+
+def device_names() -> tuple[str, ...]:
+    """Names of the devices that netseg carries."""
+    folder = files("netseg.simulate") / "data" / "devices"
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+@cache
+def load_device(name: str) -> Device:
+    """Read one of the devices that netseg carries.
+
+    Raises:
+        StudyRejectedError: If there is no device of this name.
+    """
+    names = device_names()
+    if name not in names:
+        close = difflib.get_close_matches(name, names, 1)
+        raise StudyRejectedError(
+            Code.SIMULATION_REFUSED,
+            f"no device is called {name!r}; there are {', '.join(names)}.",
+            hint=f"Did you mean {close[0]!r}?" if close else "Or give its numbers in the plan.",
+        )
+    text = (files("netseg.simulate") / "data" / "devices" / f"{name}.yaml").read_text("utf-8")
+    return parse_device(yaml.safe_load(text), name)
+
+
+def protocols(device_name: str) -> tuple[AblationProtocol, ...]:
+    """Power and time settings of a device, ascending in energy."""
+    return load_device(device_name).protocols
+
+
+def parse_device(document: Mapping[str, Any], name: str) -> Device:
+    """Make a device of a mapping, from a device file or inline in a plan.
+
+    Raises:
+        StudyRejectedError: If a key is unknown or missing, or a value of the wrong type.
+    """
+    numbers: dict[str, Any] = {}
+    for key, value in document.items():
+        if key not in DEVICE_KEYS:
+            close = difflib.get_close_matches(str(key), DEVICE_KEYS, 1)
+            raise StudyRejectedError(
+                Code.CONFIG_UNKNOWN_KEY,
+                f"device {name}: unknown key {key!r}; known are {', '.join(DEVICE_KEYS)}.",
+                hint=f"Did you mean {close[0]!r}?" if close else "",
+            )
+        wanted = (int, float) if DEVICE_KEYS[key] is float else DEVICE_KEYS[key]
+        if isinstance(value, bool) or not isinstance(value, wanted):
+            raise StudyRejectedError(
+                Code.CONFIG_TYPE,
+                f"device {name}: {key} must be a {DEVICE_KEYS[key].__name__}; got {value!r}.",
+            )
+        numbers[key] = float(value) if DEVICE_KEYS[key] is float else value
+    required = ("modality", "diameter_mm", "active_length_mm", "max_power_w")
+    if missing := [k for k in required if k not in numbers]:
+        raise StudyRejectedError(
+            Code.CONFIG_TYPE, f"device {name}: {', '.join(missing)} must be given."
+        )
+    modality = parse_modality(numbers.pop("modality"), f"device {name}")
+    label = numbers.pop("label", "given in the plan")
+    settings = numbers.pop("protocols", [])
+    listed = tuple(sorted((_protocol(modality, s) for s in settings), key=_energy))
+    return Device(name=name, modality=modality, label=label, protocols=listed, **numbers)
+
+
+def parse_modality(value: Any, where: str) -> AblationModality:
+    """The physics of this name.
+
+    Raises:
+        StudyRejectedError: If there is none.
+    """
+    names = [m.value for m in AblationModality]
+    if value not in names:
+        raise StudyRejectedError(
+            Code.CONFIG_RANGE,
+            f"{where}: modality must be one of {', '.join(names)}; got {value!r}.",
+        )
+    return AblationModality(value)
+
+
+def _protocol(modality: AblationModality, document: Mapping[str, Any]) -> AblationProtocol:
+    settings = {k: float(v) for k, v in document.get("settings", {}).items()}
+    return AblationProtocol(
+        modality=modality,
+        duration_s=float(document["duration_s"]),
+        power_w=float(document["power_w"]),
+        controller=document.get("controller", "constant"),
+        settings=settings,
+    )
+
+
+def _energy(protocol: AblationProtocol) -> float:
+    return protocol.duration_s * (protocol.power_w or 0.0)

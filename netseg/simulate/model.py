@@ -1,0 +1,272 @@
+"""The ablation model that the planner is handed: what will this needle destroy?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, final
+
+import numpy as np
+import torch
+
+from netseg.domain.ablation import AblationZone, Evidence
+from netseg.domain.codes import Code
+from netseg.domain.errors import EnvironmentFaultError, StudyRejectedError
+from netseg.simulate.control import controller_for
+from netseg.simulate.damage import damage_model
+from netseg.simulate.devices import load_device
+from netseg.simulate.scene import PlacedProbe, Scene, assemble
+from netseg.simulate.solver import Ledger, Timing, run
+from netseg.simulate.surface import measure_shape, zone_mask
+from netseg.simulate.threads import threads_for
+from netseg.simulate.tissue import Tissue, load_tissue
+from netseg.simulate.window import window_for
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from jaxtyping import Float
+
+    from netseg.domain.ablation import Ablation, AblationProtocol
+    from netseg.domain.grid import Grid
+    from netseg.simulate.damage import DamageModel
+    from netseg.simulate.vessel import Vessel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Simulated:
+    """One run on its window, in numpy.
+
+    Attributes:
+        window: The simulation grid.
+        depth: Depth of the zone by damage model, positive inside; the first is the zone.
+        hottest_c: Highest temperature of each cell.
+        final_c: Temperature at the end.
+        volumes_ml: Volume by damage model.
+        energy: Energy balance.
+        trace: Time series.
+        run: Steps, evaluations, pauses: for provenance.
+    """
+
+    window: Grid
+    depth: Mapping[str, Float[np.ndarray, "i j k"]]
+    hottest_c: Float[np.ndarray, "i j k"]
+    final_c: Float[np.ndarray, "i j k"]
+    volumes_ml: Mapping[str, float]
+    energy: Ledger
+    trace: Mapping[str, tuple[float, ...]]
+    run: Mapping[str, int]
+
+
+@final
+class BioheatModel:
+    """Bioheat simulation of microwave and radiofrequency needles.
+
+    The tissue is homogeneous but for the vessels that are handed in. Without vessels the outcome
+    for a device and protocol is remembered and only laid along the next needle.
+
+    Args:
+        tissue: Name of a tissue set, or its numbers.
+        device: "auto", "cpu" or "cuda[:N]": where to compute.
+        spacing_mm: Cell size of the simulation. 2 mm is right to a few percent of volume.
+        margin_mm: Tissue simulated around the active part.
+        step_s: Step of control and damage.
+        damage: Damage models; the first makes the zone, all of them the band.
+        vessels: Heat sinks (LPS).
+        dtype: torch.float32, or torch.float64 for tests.
+
+    Raises:
+        StudyRejectedError: If a name is unknown or the spacing is not positive.
+    """
+
+    def __init__(
+        self,
+        tissue: str | Tissue = "liver_in_vivo",
+        device: str = "auto",
+        spacing_mm: float = 2.0,
+        *,
+        margin_mm: float = 36.0,
+        step_s: float = 1.0,
+        damage: Sequence[str] = ("arrhenius", "cem43", "oneill"),
+        vessels: Sequence[Vessel] = (),
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        if not spacing_mm > 0:
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED, f"spacing_mm must be positive; got {spacing_mm}."
+            )
+        self._tissue = load_tissue(tissue) if isinstance(tissue, str) else tissue
+        self._like = torch.zeros((), dtype=dtype, device=choose_device(device))
+        self._spacing_mm, self._margin_mm, self._step_s = spacing_mm, margin_mm, step_s
+        self._models = tuple(damage_model(name) for name in damage)
+        self._vessels = tuple(vessels)
+        self._known: dict[Any, Simulated] = {}
+
+    def zone(self, ablation: Ablation, grid: Grid) -> AblationZone:
+        """The zone of one ablation on `grid`.
+
+        Raises:
+            StudyRejectedError: If the ablation cannot be simulated as given.
+        """
+        probes = tuple(
+            PlacedProbe(
+                id=p.id,
+                device=load_device(p.device),
+                tip_mm=p.tip_mm,
+                direction=p.direction,
+                active_length_mm=p.active_length_mm,
+            )
+            for p in ablation.probes
+        )
+        _require_inside(probes, grid)
+        window = window_for(
+            probes,
+            spacing_mm=self._spacing_mm,
+            margin_mm=self._margin_mm,
+            frame_uid=grid.frame_uid,
+        )
+        done = self._simulated(probes, window, ablation.protocol)
+        first = self._models[0].name
+        volumes = done.volumes_ml.values()
+        return AblationZone(
+            mask=zone_mask(done.depth[first], window, grid),
+            evidence=Evidence.SIMULATED,
+            volume_band_ml=(min(volumes), max(volumes)),
+            max_temperature_c=float(done.hottest_c.max()),
+            energy_j=energy_document(done.energy),
+            trace=dict(done.trace),
+            provenance=self._provenance(done, probes),
+        )
+
+    def _simulated(
+        self, probes: tuple[PlacedProbe, ...], window: Grid, protocol: AblationProtocol
+    ) -> Simulated:
+        """Compute, or remember: in homogeneous tissue only relative positions matter."""
+        local = [
+            (p.device.name, p.active_length_mm, *_local(p, window).round(6).tolist())
+            for p in probes
+        ]
+        settings = tuple(sorted(protocol.settings.items()))
+        key = (
+            protocol.modality, protocol.duration_s, protocol.power_w, protocol.voltage_v,
+            protocol.controller, settings, tuple(local),
+        )  # fmt: skip
+        if not self._vessels and key in self._known:
+            return self._known[key]
+        scene = Scene(grid=window, probes=probes, tissue=self._tissue, vessels=self._vessels)
+        done = simulate_scene(scene, protocol, self._models, like=self._like, step_s=self._step_s)
+        if not self._vessels:
+            self._known[key] = done
+        return done
+
+    def _provenance(self, done: Simulated, probes: tuple[PlacedProbe, ...]) -> dict[str, Any]:
+        return {
+            "model": "bioheat",
+            "tissue": self._tissue.name,
+            "devices": {p.id: p.device.name for p in probes},
+            "device_labels": sorted({p.device.label for p in probes}),
+            "damage_models": [m.name for m in self._models],
+            "volumes_ml": dict(done.volumes_ml),
+            "spacing_mm": self._spacing_mm,
+            "step_s": self._step_s,
+            "precision": str(self._like.dtype).removeprefix("torch."),
+            "compute_device": self._like.device.type,
+            "engine": "torch eager",
+            "vessels": len(self._vessels),
+            **done.run,
+        }
+
+
+def simulate_scene(
+    scene: Scene,
+    protocol: AblationProtocol,
+    models: Sequence[DamageModel],
+    *,
+    like: torch.Tensor,
+    step_s: float = 1.0,
+) -> Simulated:
+    """Run one scene and bring its fields back to numpy.
+
+    Args:
+        scene: Grid, probes, tissue.
+        protocol: Energy.
+        models: Damage models, at least one.
+        like: A tensor of the type and device to compute with.
+        step_s: Step of control and damage.
+
+    Raises:
+        StudyRejectedError: If the scene cannot be simulated as given.
+    """
+    if not models:
+        raise StudyRejectedError(
+            Code.SIMULATION_REFUSED, "a zone needs at least one damage model; got none."
+        )
+    controller = controller_for(protocol)
+    problem, applicator = assemble(scene, protocol, like=like)
+    timing = Timing(duration_s=protocol.duration_s, step_s=step_s)
+    with threads_for(math.prod(scene.grid.shape)):
+        outcome = run(problem, applicator, controller, models, timing)
+    depth = {m.name: _numpy(m.depth(outcome.damage[m.name])) for m in models}
+    return Simulated(
+        window=scene.grid,
+        depth=depth,
+        hottest_c=_numpy(outcome.hottest_k) + problem.baseline_c,
+        final_c=_numpy(outcome.excess_k) + problem.baseline_c,
+        volumes_ml={n: measure_shape(d, scene.grid).volume_ml for n, d in depth.items()},
+        energy=outcome.energy,
+        trace={name: tuple(values) for name, values in outcome.trace.items()},
+        run={"steps": outcome.steps, "heat_updates": outcome.updates, "pauses": outcome.pauses},
+    )
+
+
+def energy_document(energy: Ledger) -> dict[str, float]:
+    """The energy balance by name, in joules; `balance_error` is a share."""
+    return {
+        "delivered": energy.delivered,
+        "stored": energy.stored,
+        "latent": energy.latent,
+        "perfusion": energy.perfusion,
+        "coolant": energy.coolant,
+        "boundary": energy.boundary,
+        "balance_error": energy.balance_error,
+    }
+
+
+def choose_device(name: str) -> torch.device:
+    """The torch device of a `--device` value.
+
+    Raises:
+        EnvironmentFaultError: If CUDA is asked for and not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    chosen = torch.device(name)
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise EnvironmentFaultError(
+            Code.SIMULATION_REFUSED,
+            f"device {name} was asked for, but torch sees no CUDA device.",
+            hint="Use `--device cpu` or `auto`.",
+        )
+    return chosen
+
+
+def _require_inside(probes: tuple[PlacedProbe, ...], grid: Grid) -> None:
+    for probe in probes:
+        index = grid.to_index(probe.tip_mm.as_array()[None])[0]
+        if (index < -0.5).any() or (index > np.array(grid.shape) - 0.5).any():
+            x, y, z = probe.tip_mm
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED,
+                f"probe outside the grid: the tip of {probe.id} at ({x:.1f}, {y:.1f}, {z:.1f}) mm "
+                f"has index ({index[0]:.1f}, {index[1]:.1f}, {index[2]:.1f}) in {grid.shape}.",
+                hint="Check that plan and image use the same LPS coordinates.",
+            )
+
+
+def _local(probe: PlacedProbe, window: Grid) -> np.ndarray:
+    tip = window.to_index(probe.tip_mm.as_array()[None])[0]
+    return np.concatenate((tip, window.directions.T @ np.array(probe.direction)))
+
+
+def _numpy(field: torch.Tensor) -> np.ndarray:
+    return field.detach().cpu().numpy()

@@ -1,0 +1,81 @@
+"""Blood vessels as heat sinks.
+
+Blood in a vessel stays at body temperature; between wall and blood lies the film of laminar flow,
+h = Nu k / d with Nu = 4.36 (constant heat flux, fully developed): 227 W/(m2 K) at 10 mm, 756 at
+3 mm. Constant h is good beyond one or two minutes (dos Santos et al. 2008).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from netseg.domain.codes import Code
+from netseg.domain.errors import StudyRejectedError
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from netseg.domain.grid import Grid
+    from netseg.domain.point import PointMm
+
+NUSSELT = 4.36
+BLOOD_W_MK = 0.52
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vessel:
+    """A straight piece of vessel.
+
+    Attributes:
+        from_mm: One end (LPS).
+        to_mm: The other end.
+        diameter_mm: Inner diameter.
+    """
+
+    from_mm: PointMm
+    to_mm: PointMm
+    diameter_mm: float
+
+    def __post_init__(self) -> None:
+        """Keep the vessel a cylinder."""
+        if not (np.isfinite(self.diameter_mm) and self.diameter_mm > 0):
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED,
+                f"a vessel's diameter_mm must be positive; got {self.diameter_mm}.",
+            )
+
+    @property
+    def film_w_m2k(self) -> float:
+        """Heat transfer coefficient at its wall."""
+        return NUSSELT * BLOOD_W_MK / (self.diameter_mm * 1e-3)
+
+
+def film_w_m2k(vessels: tuple[Vessel, ...], grid: Grid, *, like: Tensor) -> Float[Tensor, "i j k"]:
+    """Film coefficient in the cells whose centre lies in a vessel, zero elsewhere.
+
+    Raises:
+        StudyRejectedError: If a vessel is thinner than a cell and would vanish unseen.
+    """
+    film = torch.zeros(grid.shape, dtype=like.dtype)
+    index = np.stack(np.meshgrid(*(np.arange(n) for n in grid.shape), indexing="ij"), -1)
+    centres = grid.to_mm(index.reshape(-1, 3))
+    for vessel in vessels:
+        if vessel.diameter_mm < max(grid.spacing_mm):
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED,
+                f"a vessel of {vessel.diameter_mm:.1f} mm is thinner than a cell of "
+                f"{max(grid.spacing_mm):.1f} mm and would be lost.",
+                hint="Leave it out, or use a finer grid.",
+            )
+        start, end = vessel.from_mm.as_array(), vessel.to_mm.as_array()
+        along = (end - start) / max(float((end - start) @ (end - start)), 1e-12)
+        share = np.clip((centres - start) @ along, 0.0, 1.0)
+        away = centres - start - share[:, None] * (end - start)
+        inside = np.einsum("ij,ij->i", away, away) <= (0.5 * vessel.diameter_mm) ** 2
+        film.view(-1)[torch.from_numpy(inside)] = vessel.film_w_m2k
+    return film.to(like.device)
