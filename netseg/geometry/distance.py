@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
 
+WIDE_STEP = 1.5  # times the smallest spacing: where the nearest centre misleads
 _CUBE = np.ones((3, 3, 3), np.bool_)
 
 
@@ -28,8 +29,10 @@ def signed_distance_mm(mask: Mask) -> Float[np.ndarray, "i j k"]:
     The surface passes half-way between a voxel inside and its neighbour outside. So the distance
     between the two centres is shortened by half a voxel: by half the spacing of the axes that the
     way between them runs along, each by its share of that way (the squared direction cosine). This
-    is exact for faces along the axes, whatever the spacing, and within about a quarter of a voxel
-    on average for others. Beyond the array is outside.
+    is exact for faces along the axes, whatever the spacing. On oblique and round surfaces it is
+    right on average where it is near zero (mean error of a sphere's surface under 0.05 mm, single
+    voxels 0.2 mm at 1 mm voxels); ways of several millimetres come out short, by 0.3 mm at 1 mm
+    voxels and never by more than half the widest edge. Beyond the array is outside.
 
     Args:
         mask: The region, on perpendicular axes; flipped or permuted ones are fine.
@@ -101,16 +104,50 @@ def _beyond_half_a_voxel(
     """Way of the voxels in `inside` to the nearest one not in it, less the half voxel; else 0."""
     if not inside.any():
         return np.zeros(inside.shape, np.float32)
-    distance = ndimage.distance_transform_edt(inside, sampling=spacing_mm)
-    if np.ptp(spacing_mm) < 1e-6 * max(spacing_mm):
-        return np.where(inside, distance - spacing_mm[0] / 2, 0).astype(np.float32)
-    nearest = ndimage.distance_transform_edt(
-        inside, sampling=spacing_mm, return_distances=False, return_indices=True
+    if max(spacing_mm) < (1 + 1e-6) * min(spacing_mm):
+        centres = ndimage.distance_transform_edt(inside, sampling=spacing_mm)
+        return np.where(inside, centres - spacing_mm[0] / 2, 0).astype(np.float32)
+    squared = np.zeros(inside.shape, np.float32)
+    weighted = np.zeros(inside.shape, np.float32)
+    for way_mm, step_mm in zip(_ways_mm(inside, spacing_mm), spacing_mm, strict=True):
+        squared += way_mm**2
+        weighted += way_mm**2 * np.float32(step_mm / 2)
+    squared[~inside] = 1
+    return np.where(inside, np.sqrt(squared) - weighted / squared, 0).astype(np.float32)
+
+
+def _ways_mm(
+    inside: Bool[np.ndarray, "i j k"], spacing_mm: tuple[float, float, float]
+) -> list[Float[np.ndarray, "i j k"]]:
+    """Along each axis, the way from every voxel to the nearest one not in `inside`.
+
+    Nearest is whose surface is nearest, not whose centre: along a wide axis, voxels count from
+    half a step before their centre. Else a slice's face at 1.25 mm would lose to one at 1.6 mm.
+    """
+    wide = [step > WIDE_STEP * min(spacing_mm) for step in spacing_mm]
+    seeds, sampling = ~inside, list(spacing_mm)
+    for axis in np.flatnonzero(wide):
+        seeds = _with_half_steps(seeds, int(axis))
+        sampling[axis] /= 2
+    found = ndimage.distance_transform_edt(
+        ~seeds, sampling=sampling, return_distances=False, return_indices=True
     )
-    half = np.zeros(inside.shape, np.float32)
-    ways = np.ogrid[: inside.shape[0], : inside.shape[1], : inside.shape[2]]
-    for axis, spacing in enumerate(spacing_mm):
-        steps = (nearest[axis] - ways[axis]).astype(np.float32)
-        half += steps**2 * np.float32(spacing**3 / 2)
-    squared = np.where(inside, distance**2, 1)
-    return np.where(inside, distance - half / squared, 0).astype(np.float32)
+    every = tuple(slice(None, None, 2 if w else 1) for w in wide)
+    ways: list[Float[np.ndarray, "i j k"]] = []
+    for axis, step_mm in enumerate(spacing_mm):
+        shape = [-1 if a == axis else 1 for a in range(3)]
+        here = np.arange(inside.shape[axis], dtype=np.int32).reshape(shape)
+        steps = np.abs(found[axis][every] - (2 * here if wide[axis] else here))
+        if wide[axis]:  # an odd number ends half a step before a centre
+            steps = (steps + 1) // 2
+        ways.append(steps.astype(np.float32) * np.float32(step_mm))
+    return ways
+
+
+def _with_half_steps(seeds: Bool[np.ndarray, "i j k"], axis: int) -> Bool[np.ndarray, "i j k"]:
+    """The seeds with the half steps beside them along one axis."""
+    seeds = np.moveaxis(seeds, axis, 0)
+    finer = np.zeros((2 * len(seeds) - 1, *seeds.shape[1:]), np.bool_)
+    finer[::2] = seeds
+    finer[1::2] = seeds[1:] | seeds[:-1]
+    return np.moveaxis(finer, 0, axis)
