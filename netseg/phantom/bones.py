@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from netseg.phantom.liver import CAVITY_X_MM, CAVITY_Y_MM
+
 if TYPE_CHECKING:
     from jaxtyping import Float
 
@@ -51,10 +53,9 @@ def cartilages(shift_mm: float) -> list[Rod]:
                 target = _rib(number - 1, side, shift_mm).path_mm[-1] * 0.55 + target * 0.45
             t = np.linspace(0, 1, 7)[:, None]
             path = end * (1 - t) + target * t
-            path[:, 1] = (
-                -(np.sqrt(np.maximum(1 - np.abs(path[:, 0] / 147) ** 2.3, 0.02)) ** (2 / 2.3)) * 97
-            )
-            rods.append(Rod(path_mm=path, radius_mm=np.full(len(path), 5.0)))
+            across = np.abs(path[:, 0] / (CAVITY_X_MM + 6.0)) ** 2.3
+            path[:, 1] = -(np.maximum(1 - across, 0.02) ** (1 / 2.3)) * (CAVITY_Y_MM + 4.0)
+            rods.append(Rod(path_mm=path, radius_mm=np.full(len(path), 4.4)))
     return rods
 
 
@@ -64,8 +65,8 @@ def _rib(number: int, side: int, shift_mm: float) -> Rod:
     phi = np.radians(np.linspace(14.0, end_deg, 22))
     c, s = np.cos(phi), np.sin(phi)
     power = 2 / 2.35
-    x = side * 147.0 * np.abs(s) ** power
-    y = 2.0 + 98.5 * np.sign(c) * np.abs(c) ** power
+    x = side * (CAVITY_X_MM + 6.0) * np.abs(s) ** power
+    y = 1.5 + (CAVITY_Y_MM + 6.0) * np.sign(c) * np.abs(c) ** power
     z = T12_MM + height + shift_mm - fall * (1 - c) / 2 * (1.0 if number < 11 else 1.2)
     path = np.stack((x, y, z), axis=1)
     head = np.array(
@@ -75,7 +76,7 @@ def _rib(number: int, side: int, shift_mm: float) -> Rod:
         )
     )
     path = np.concatenate((head, path[np.abs(path[:, 0]) > 52]))
-    return Rod(path_mm=path, radius_mm=np.linspace(5.6, 5.0, len(path)))
+    return Rod(path_mm=path, radius_mm=np.linspace(4.9, 4.3, len(path)))
 
 
 def spine_fields(q: Points) -> dict[str, Field]:
@@ -95,6 +96,11 @@ def spine_fields(q: Points) -> dict[str, Field]:
     transverse = np.maximum(transverse, np.abs(x) - 34)
     bone = np.minimum(np.maximum(column, -gap), np.minimum(arch, np.minimum(spinous, transverse)))
     return {"bone": np.maximum(bone, -canal), "disc": np.maximum(column, gap), "canal": canal}
+
+
+def spine_room(q: Points) -> Field:
+    """A box that holds the spine; its parts are evaluated at full resolution inside."""
+    return np.maximum(np.abs(q[0]) - 38, np.abs(q[1] - SPINE_Y_MM - 17) - 38)
 
 
 def muscle_fields(q: Points) -> Field:

@@ -127,7 +127,7 @@ class Blob:
 
     def diameter_mm(self) -> float:
         """Longest distance between two points of the surface."""
-        return _longest(self.surface(sphere_points(900)))
+        return _longest(self.surface(sphere_points(700)))
 
     @property
     def reach_mm(self) -> float:
@@ -174,7 +174,11 @@ def sphere_points(count: int) -> Float[np.ndarray, "count 3"]:
 
 def _longest(points: Float[np.ndarray, "n 3"]) -> float:
     square = (points**2).sum(1)
-    return float(np.sqrt((square[:, None] + square[None] - 2 * points @ points.T).max()))
+    pairs = points @ points.T
+    pairs *= -2
+    pairs += square
+    pairs += square[:, None]
+    return float(np.sqrt(pairs.max()))
 
 
 def _random_rotation(rng: np.random.Generator) -> Float[np.ndarray, "3 3"]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from netseg.phantom.shapes import Field, Points
 
 CAVA_X_MM, CAVA_Y_MM = -22.0, 22.0
+CAVITY_X_MM, CAVITY_Y_MM = 130.0, 90.0  # half axes of the inside of the trunk wall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,12 @@ class LiverShape:
     dome_mm: float = 95.0
     visceral_mm: float = -5.0
     slope: float = 0.85
-    left_end_mm: float = 82.0
+    left_end_mm: float = 95.0
     right_tip_mm: float = 16.0
-    right_vein_deg: float = 70.0
+    right_vein_deg: float = 76.0
     middle_vein_deg: float = 20.0
     left_vein_deg: float = -27.0
-    portal_mm: float = 8.0
+    portal_mm: float = 14.0
 
 
 def draw_liver(rng: np.random.Generator) -> LiverShape:
@@ -52,26 +53,26 @@ def draw_liver(rng: np.random.Generator) -> LiverShape:
     return LiverShape(
         dome_mm=rng.uniform(86, 102),
         slope=rng.uniform(0.7, 1.0),
-        left_end_mm=rng.uniform(58, 105),
+        left_end_mm=rng.uniform(72, 118),
         right_tip_mm=rng.uniform(5, 30),
-        right_vein_deg=rng.uniform(62, 78),
+        right_vein_deg=rng.uniform(70, 82),
         middle_vein_deg=rng.uniform(14, 27),
         left_vein_deg=rng.uniform(-34, -20),
-        portal_mm=rng.uniform(2, 14),
+        portal_mm=rng.uniform(9, 20),
     )
 
 
 def cavity(q: Points) -> Field:
     """The inside of the trunk wall."""
-    return superellipse_cylinder((q[0], q[1] + 2, q[2]), 140.0, 92.0, 2.35)
+    return superellipse_cylinder((q[0], q[1] + 2, q[2]), CAVITY_X_MM, CAVITY_Y_MM, 2.35)
 
 
 def diaphragm(q: Points, dome_mm: float) -> Field:
     """Below the two domes (negative) or above them."""
     x, y, z = q
     above = np.maximum(z + 25, 0)
-    right = ellipsoid((x, y, above), (-67.0, 2.0, 0.0), (80.0, 94.0, dome_mm + 25))
-    left = ellipsoid((x, y, above), (62.0, 2.0, 0.0), (84.0, 94.0, dome_mm + 11))
+    right = ellipsoid((x, y, above), (-62.0, 2.0, 0.0), (74.0, 92.0, dome_mm + 25))
+    left = ellipsoid((x, y, above), (58.0, 2.0, 0.0), (78.0, 92.0, dome_mm + 11))
     middle = ellipsoid((x, y, above), (0.0, -8.0, 0.0), (60.0, 86.0, dome_mm + 1))
     return union(union(right, left, 14.0), middle, 10.0)
 
@@ -80,18 +81,18 @@ def lower_surface(q: Points, shape: LiverShape) -> Field:
     """Above the visceral surface (negative) or below it."""
     x, y, z = q
     lateral, medial = np.minimum(x + 40, 0), np.maximum(x + 40, 0)
-    height = shape.visceral_mm + shape.slope * lateral + 0.42 * medial + 0.0012 * medial**2
+    height = shape.visceral_mm + shape.slope * lateral + 0.30 * medial + 0.0009 * medial**2
     height = height + 0.30 * y - shape.right_tip_mm * (np.maximum(-x - 60, 0) / 70) ** 2
     return (height - z) / 1.3
 
 
 def liver_field(q: Points, shape: LiverShape) -> Field:
     """The liver without the impressions of its neighbours; negative inside."""
-    x, y, z = q
+    x, y, _ = q
     field = common(diaphragm(q, shape.dome_mm) + 3.0, cavity(q) + 3.5, 6.0)
     field = common(field, lower_surface(q, shape), 13.0)
     field = common(field, (x - shape.left_end_mm + 0.25 * (y + 40)) / 1.03, 22.0)
-    behind_left = ((y - 11) + 0.34 * (x + 8)) / 1.06
+    behind_left = ((y - 9) + 0.30 * (x + 8)) / 1.04
     behind_right = (0.9 * (x + 37) + 0.42 * (y - 34)) / 0.99
     field = common(field, union(behind_left, behind_right, 8.0), 9.0)
     field = union(field, _caudate(q), 6.0)
@@ -114,7 +115,7 @@ def portal_height(q: Points, shape: LiverShape) -> Field:
     """Height above the portal plane: VIII, VII and II lie above, V, VI and III below."""
     x, y, z = q
     right = z - shape.portal_mm - 0.10 * (x + 60)
-    left = (z - shape.portal_mm - 40) + 0.75 * (y + 40) - 0.2 * (x - 30)
+    left = (z - shape.portal_mm - 30) + 0.75 * (y + 40) - 0.2 * (x - 30)
     return np.where(vein_angle(q) > shape.left_vein_deg, right, left)
 
 

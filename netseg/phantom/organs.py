@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.phantom.liver import LiverShape, cavity, diaphragm, draw_liver, liver_field
+from netseg.phantom.liver import (
+    CAVITY_X_MM,
+    CAVITY_Y_MM,
+    LiverShape,
+    cavity,
+    diaphragm,
+    draw_liver,
+    liver_field,
+)
 from netseg.phantom.shapes import (
     capsule,
     common,
@@ -47,7 +55,7 @@ class Body:
 
     liver: LiverShape
     fat_mm: float = 14.0
-    spleen_radii_mm: tuple[float, float, float] = (24.0, 40.0, 48.0)
+    spleen_radii_mm: tuple[float, float, float] = (30.0, 46.0, 54.0)
     stomach_fill: float = 1.0
     stomach_level_mm: float = -48.0
     kidney_shift_mm: tuple[float, float] = (0.0, 0.0)
@@ -62,7 +70,7 @@ def draw_body(rng: np.random.Generator) -> Body:
     return Body(
         liver=draw_liver(rng),
         fat_mm=rng.uniform(7, 26),
-        spleen_radii_mm=(24.0 * spleen, 40.0 * spleen, rng.uniform(40, 56)),
+        spleen_radii_mm=(30.0 * spleen, 46.0 * spleen, rng.uniform(46, 62)),
         stomach_fill=rng.uniform(0.75, 1.1),
         stomach_level_mm=rng.uniform(-60, -30),
         kidney_shift_mm=(rng.uniform(-14, 10), rng.uniform(-14, 10)),
@@ -77,13 +85,15 @@ def skin_field(q: Points, fat_mm: float) -> Field:
     x, y, z = q
     waist = 1.0 - 0.0004 * np.abs(z)
     front = np.where(y < 0, 0.6 * fat_mm * (np.abs(y) / 112) ** 2, 0.0)
-    grow = (15.0 + fat_mm + front) * waist
-    return superellipse_cylinder((x, y - 2, z), 140.0 + grow, 92.0 + grow, 2.3)
+    grow = (13.0 + fat_mm + front) * waist
+    return superellipse_cylinder((x, y - 2, z), CAVITY_X_MM + grow, CAVITY_Y_MM + grow, 2.3)
 
 
 def wall_field(q: Points) -> Field:
     """The outer surface of the muscular trunk wall; ribs lie between it and the cavity."""
-    return superellipse_cylinder((q[0], q[1] - 2, q[2]), 154.0, 107.0, 2.3)
+    return superellipse_cylinder(
+        (q[0], q[1] - 2.5, q[2]), CAVITY_X_MM + 12.5, CAVITY_Y_MM + 13.0, 2.3
+    )
 
 
 def organ_fields(q: Points, body: Body) -> dict[Tissue, Field]:
@@ -144,7 +154,7 @@ def _spleen(q: Points, body: Body, dome: Field, inside: Field) -> Field:
         q, (98.0, 38.0, 42.0), np.array(((c, s, 0.12), (-s, c, -0.2), (-0.12, 0.2, 1.0)))
     )
     spleen = ellipsoid(local, (0.0, 0.0, 0.0), body.spleen_radii_mm)
-    hollow = ellipsoid(local, (-30.0, -8.0, -6.0), (26.0, 30.0, 40.0))
+    hollow = ellipsoid(local, (-36.0, -10.0, -8.0), (27.0, 32.0, 42.0))
     spleen = without(spleen, hollow, 6.0)
     return common(common(spleen, dome + 3.5, 4.0), inside + 3.5, 4.0)
 
@@ -211,8 +221,8 @@ def _colon(q: Points, body: Body) -> Field:
         (-84.0, -34.0, -88.0),
         (-40.0, -62.0, -86.0),
     )
-    left = ((-40.0, -62.0, -86.0), (20.0, -66.0, -98.0), (70.0, -56.0, -74.0), (106.0, -4.0, -26.0))
-    down = ((106.0, -4.0, -26.0), (112.0, 26.0, -60.0), (112.0, 28.0, -200.0))
+    left = ((-40.0, -62.0, -86.0), (20.0, -66.0, -98.0), (70.0, -56.0, -74.0), (100.0, -4.0, -26.0))
+    down = ((100.0, -4.0, -26.0), (104.0, 26.0, -60.0), (104.0, 28.0, -200.0))
     colon = union(
         union(tube(q, right, [r] * 4, 5.0), tube(q, left, [r] * 4, 5.0), 5.0),
         tube(q, down, [0.75 * r] * 3, 5.0),

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.phantom.bones import Rod, muscle_fields, spine_fields
+from netseg.phantom.bones import Rod, muscle_fields, spine_room
+from netseg.phantom.bowel import small_bowel
 from netseg.phantom.liver import couinaud, liver_field, with_visceral
 from netseg.phantom.organs import (
     AORTA_PATH,
@@ -25,7 +26,7 @@ from netseg.phantom.organs import (
 )
 from netseg.phantom.raster import Axes
 from netseg.phantom.tissue import Tissue
-from netseg.phantom.vessels import hepatic_arteries, hepatic_veins, portal_tree
+from netseg.phantom.vessels import hepatic_arteries, hepatic_veins, portal_tree, renal_vessels
 from netseg.phantom.warp import Warp, draw_warp
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Float, UInt8
 
-COARSE_MM = 5.0
+COARSE_MM = 6.0
 REACH_MM = ((-205.0, 205.0), (-165.0, 165.0), (-140.0, 165.0))  # the trunk that is modelled
 
 
@@ -47,8 +48,8 @@ class Patient:
         axes: Coarse axes over the trunk.
         atlas: Atlas coordinates on the coarse axes.
         fields: Coarse fields by tissue, negative inside.
-        wall: Coarse fields "skin", "wall", "cavity", "muscle", "bone", "disc", "canal".
-        rods: Vessels in atlas coordinates by tissue.
+        wall: Coarse fields "skin", "wall", "cavity", "muscle" and "spine", the room it stands in.
+        rods: Vessels and small bowel in atlas coordinates by tissue.
     """
 
     body: Body
@@ -86,17 +87,20 @@ def draw_patient(rng: np.random.Generator, liver_ml: float | None = None) -> Pat
         "wall": wall_field(atlas),
         "cavity": cavity(atlas),
     }
-    wall |= {"muscle": muscle_fields(atlas), **spine_fields(atlas)}
+    wall |= {"muscle": muscle_fields(atlas), "spine": spine_room(atlas)}
     depth = partial(_depth, shape=body.liver)
     portal = portal_tree(body.liver, depth, rng)
+    renal_arteries, renal_veins = renal_vessels(body)
     rods = {
-        Tissue.INFERIOR_VENA_CAVA: [_chain(CAVA_PATH, CAVA_RADII)],
-        Tissue.AORTA: [_chain(AORTA_PATH, AORTA_RADII)],
+        Tissue.INFERIOR_VENA_CAVA: [_chain(CAVA_PATH, CAVA_RADII), *renal_veins],
+        Tissue.AORTA: [_chain(AORTA_PATH, AORTA_RADII), *renal_arteries],
         Tissue.PORTAL_VEIN: portal,
         Tissue.HEPATIC_VEIN: hepatic_veins(body.liver, depth, rng),
         Tissue.HEPATIC_ARTERY: hepatic_arteries(portal, rng),
+        Tissue.BOWEL_WALL: small_bowel(rng),
     }
-    fields = organ_fields(atlas, body)
+    fields = {t: f.astype(np.float32) for t, f in organ_fields(atlas, body).items()}
+    wall = {name: f.astype(np.float32) for name, f in wall.items()}
     return Patient(
         body=body, warp=warp, axes=axes, atlas=atlas, fields=fields, wall=wall, rods=rods
     )

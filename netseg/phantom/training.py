@@ -18,11 +18,12 @@ if TYPE_CHECKING:
 
     from netseg.phantom.lesions import Blob, LesionSpec
 
+NET_PRIOR = LesionPrior()
 PHASE_SHARES = (0.1, 0.25, 0.5, 0.15)  # in the order of PHASES
 
 
 def training_case(
-    seed: int, spacing_mm: float, *, prior: LesionPrior = LesionPrior()
+    seed: int, spacing_mm: float, *, prior: LesionPrior = NET_PRIOR
 ) -> tuple[Float[np.ndarray, "i j k"], UInt8[np.ndarray, "i j k"], UInt8[np.ndarray, "i j k"]]:
     """A whole random liver with its surroundings.
 
@@ -49,7 +50,7 @@ def training_sample(
     shape: tuple[int, int, int] = (96, 96, 96),
     spacing_mm: float = 1.5,
     *,
-    prior: LesionPrior = LesionPrior(),
+    prior: LesionPrior = NET_PRIOR,
 ) -> tuple[Float[np.ndarray, "c i j k"], UInt8[np.ndarray, "i j k"]]:
     """One patch of a random patient, around a lesion half of the time, else somewhere in the liver.
 

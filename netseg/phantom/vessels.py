@@ -8,6 +8,7 @@ import numpy as np
 
 from netseg.phantom.bones import Rod
 from netseg.phantom.liver import CAVA_X_MM, CAVA_Y_MM, LiverShape
+from netseg.phantom.organs import Body, kidney_centre
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,9 @@ def portal_tree(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> li
         _rod([fork, (-42.0, -2.0, p), right], (5.8, 5.5, 5.2)),
         _rod([fork, (-16.0, -14.0, p + 10), (-2.0, -18.0, p + 22), (4.0, -24.0, p + 28), (6.0, -42.0, p + 28)],
              (4.8, 4.6, 4.4, 4.2, 4.0)),
-        _rod([(10.0, 20.0, -4.0), (0.0, -4.0, -18.0), (-3.0, -10.0, -30.0)], (4.2, 4.4, 4.4)),
+        _rod([(78.0, 26.0, 30.0), (56.0, 12.0, 12.0), (22.0, -6.0, -6.0), (-4.0, -10.0, -24.0)],
+             (3.2, 3.6, 4.0, 4.4)),
+        _rod([(-2.0, -10.0, -38.0), (0.0, -14.0, -80.0), (2.0, -16.0, -200.0)], (6.5, 5.5, 4.5)),
     ]  # fmt: skip
     middle = np.radians((shape.right_vein_deg + shape.middle_vein_deg) / 2)
     ahead = np.array((-np.sin(middle), -np.cos(middle), 0.0))
@@ -86,7 +89,7 @@ def hepatic_veins(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> 
             for r, h in zip(reach, height, strict=True)
         ]
         path = _refine(np.array(path), 4)
-        keep = np.maximum.accumulate(depth(path) > -3) & (np.arange(len(path)) > 6)
+        keep = np.maximum.accumulate((depth(path) > -3) & (np.arange(len(path)) > 6))
         path = path[~keep]
         radii = np.linspace(radius, 1.6, len(path))
         rods.append(Rod(path_mm=path, radius_mm=radii))
@@ -98,6 +101,21 @@ def hepatic_veins(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> 
             rods += _grow(path[n], side, 0.55 * radii[n] + 0.3, depth, rng)
     rods.append(_rod([(CAVA_X_MM, CAVA_Y_MM - 2, 50.0), (-60.0, 40.0, 20.0)], (2.2, 1.2)))
     return rods
+
+
+def renal_vessels(body: Body) -> tuple[list[Rod], list[Rod]]:
+    """Renal arteries and veins of both sides."""
+    arteries, veins = [], []
+    for side in (-1, 1):
+        x, y, z = kidney_centre(side, body)
+        hilum = (x - side * 16.0, y - 8.0, z)
+        arteries.append(_rod([(7.0, 22.0, z + 8), (0.4 * x, 36.0, z + 6), hilum], (2.8, 2.6, 2.3)))
+        start = (-20.0, 22.0, z + 6)
+        front = (0.3 * x, 6.0 if side > 0 else 30.0, z + 4)
+        veins.append(
+            _rod([start, front, (x - side * 22.0, y - 14.0, z + 2), hilum], (4.6, 4.4, 4.2, 3.6))
+        )
+    return arteries, veins
 
 
 def hepatic_arteries(portal: list[Rod], rng: np.random.Generator) -> list[Rod]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.phantom.bones import Rod, cartilages, ribs
+from netseg.phantom.bones import Rod, cartilages, ribs, spine_fields
 from netseg.phantom.liver import couinaud
 from netseg.phantom.organs import kidney_centre
 from netseg.phantom.raster import Axes, rod_share, upsample, weights
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from netseg.phantom.patient import Patient
 
-SKIN_MM, CORTEX_MM = 2.0, 1.8
+SKIN_MM, CORTEX_MM, BOWEL_WALL_MM = 2.0, 1.8, 2.6
 VESSELS = (Tissue.HEPATIC_ARTERY, Tissue.HEPATIC_VEIN, Tissue.PORTAL_VEIN)
 
 
@@ -87,6 +87,7 @@ def voxelise(patient: Patient, axes: Axes) -> Voxels:
     _paint_trunk(brush, tissue)
     for kind, field in patient.fields.items():
         _paint_organ(brush, tissue, kind, field)
+    _paint_small_bowel(brush, tissue)
     _paint_bones(brush, tissue)
     liver, segments = _paint_liver(brush, tissue)
     warp, rods = patient.warp, patient.rods
@@ -145,25 +146,39 @@ def _paint_kidney(
         cx, cy, cz = kidney_centre(side, brush.patient.body)
         here = x * side > 0
         angle = np.arctan2(y - cy, np.abs(x) - abs(cx))
-        columns = np.sin(0.24 * (z - cz) + 1.5 * np.sin(2 * angle)) > -0.35
-        view[here & (field < -6.5) & columns] = Tissue.KIDNEY_MEDULLA
+        columns = np.sin(0.30 * (z - cz) + 2.0 * np.sin(angle)) + np.cos(5 * angle) > -0.7
+        view[here & (field < -7.0) & columns] = Tissue.KIDNEY_MEDULLA
         sinus = (
             ((np.abs(x) - abs(cx) + 6) / 11) ** 2 + ((y - cy + 2) / 8) ** 2 + ((z - cz) / 24) ** 2
         )
         view[here & (field < 0) & (sinus < 1)] = Tissue.FAT
 
 
+def _paint_small_bowel(brush: _Brush, tissue: np.ndarray) -> None:
+    """Loops fill free fat inside the cavity only."""
+    rods, warp = brush.patient.rods[Tissue.BOWEL_WALL], brush.patient.warp
+    cavity = brush.patient.wall["cavity"]
+    box = brush.box(cavity, 0.0)
+    if box is None:
+        return
+    free = np.zeros(tissue.shape, bool)
+    free[box] = (tissue[box] == Tissue.FAT) & (brush.fine(cavity, box) < -2.0)
+    inner = [Rod(path_mm=r.path_mm, radius_mm=r.radius_mm - BOWEL_WALL_MM) for r in rods]
+    for chain, kind in ((rods, Tissue.BOWEL_WALL), (inner, Tissue.BOWEL_CONTENT)):
+        tissue[(rod_share(brush.axes, chain, warp) > 127) & free] = kind
+
+
 def _paint_bones(brush: _Brush, tissue: np.ndarray) -> None:
     wall = brush.patient.wall
-    box = brush.box(wall["bone"], 0.0)
+    box = brush.box(wall["spine"], 0.0)
     if box is not None:
         view = tissue[box]
         body = view != Tissue.AIR
-        bone = brush.fine(wall["bone"], box)
-        view[body & (brush.fine(wall["disc"], box) < 0)] = Tissue.DISC
-        view[body & (bone < 0)] = Tissue.CORTICAL_BONE
-        view[body & (bone < -CORTEX_MM)] = Tissue.SPONGY_BONE
-        view[body & (brush.fine(wall["canal"], box) < 0)] = Tissue.SPINAL_CANAL
+        spine = spine_fields(brush.atlas(box))
+        view[body & (spine["disc"] < 0)] = Tissue.DISC
+        view[body & (spine["bone"] < 0)] = Tissue.CORTICAL_BONE
+        view[body & (spine["bone"] < -CORTEX_MM)] = Tissue.SPONGY_BONE
+        view[body & (spine["canal"] < 0)] = Tissue.SPINAL_CANAL
     shift, warp = brush.patient.body.rib_shift_mm, brush.patient.warp
     rods = ribs(shift)
     inner = [Rod(path_mm=r.path_mm, radius_mm=r.radius_mm - CORTEX_MM) for r in rods]
@@ -172,7 +187,7 @@ def _paint_bones(brush: _Brush, tissue: np.ndarray) -> None:
         (rods, Tissue.CORTICAL_BONE),
         (inner, Tissue.SPONGY_BONE),
     ):
-        inside = rod_share(brush.axes, chain, warp, 1.35) > 127
+        inside = rod_share(brush.axes, chain, warp, 1.45) > 127
         tissue[inside & (tissue != Tissue.AIR)] = kind
 
 
