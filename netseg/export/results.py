@@ -60,8 +60,8 @@ def _texts(result: StudyResult, documents: Mapping[str, Mapping[str, Any]]) -> d
     own: dict[str, Mapping[str, Any]] = {}
     if result.plan is not None:
         own["plan"] = plan_document(result.plan)
-    if result.zones:
-        own["zone"] = zone_document(result.zones)
+    if result.zones or result.zone is not None:
+        own["zone"] = zone_document(result.zones, result.zone)
     if result.margin is not None:
         own["margin"] = margin_document(result.margin)
     twice = sorted(own.keys() & documents.keys())
@@ -78,6 +78,8 @@ def _images(result: StudyResult) -> dict[str, Mask | LabelMap]:
         images["liver.nii.gz"] = segmentation.liver
     if segmentation.segments is not None:
         images["segments.nii.gz"] = segmentation.segments
-    if result.zones:
+    if result.zone is not None:
+        images["zone.nii.gz"] = result.zone.mask
+    elif result.zones:
         images["zone.nii.gz"] = zone_on(segmentation.lesions.grid, result.zones)
     return images

@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 APART = 0.999  # zones count as apart when their union has this share of the sum of their volumes
 
 
-def zone_document(zones: AblationZone | Mapping[int, AblationZone]) -> dict[str, Any]:
+def zone_document(
+    zones: AblationZone | Mapping[int, AblationZone], union: AblationZone | None = None
+) -> dict[str, Any]:
     """One zone, or the zones of a study by lesion id, as JSON types.
 
-    For several zones, the contract's keys describe their union on a common grid: energies are
-    sums, the temperature is the highest, and what has no meaning for several bodies (diameters,
-    sphericity, trace) is null or empty; the volume band is the sum of bands where no two zones
-    touch, else null. The list `ablations` has every key per lesion.
+    For several zones, the contract's keys describe their union: energies are sums, the temperature
+    is the highest, and what has no meaning for several bodies (diameters, sphericity, trace) is
+    null or empty; the volume band is the sum of bands where no two zones touch, else null. The list
+    `ablations` has every key per lesion.
+
+    Args:
+        zones: A zone, or zones by lesion id.
+        union: The union of `zones` where somebody made it already; stands alone when `zones` is
+            empty.
 
     Raises:
         ValueError: If there is no zone.
@@ -32,14 +39,15 @@ def zone_document(zones: AblationZone | Mapping[int, AblationZone]) -> dict[str,
     """
     if isinstance(zones, AblationZone):
         return {"schema_version": SCHEMA_VERSION, **_zone(zones)}
-    if not zones:
+    if not zones and union is None:
         raise ValueError("zone.json needs at least one zone; got none.")
-    each = [{"lesion_id": key, **_zone(zones[key])} for key in sorted(zones)]
-    if len(each) == 1:
-        whole = {k: v for k, v in each[0].items() if k != "lesion_id"}
+    each = {key: _zone(zones[key]) for key in sorted(zones)}
+    if len(each) > 1:
+        whole = _together([zones[key] for key in sorted(zones)], union)
     else:
-        whole = _together([zones[key] for key in sorted(zones)])
-    return {"schema_version": SCHEMA_VERSION, **whole, "ablations": each}
+        whole = next(iter(each.values())) if union is None or each else _zone(union)
+    listed = [{"lesion_id": key, **document} for key, document in each.items()]
+    return {"schema_version": SCHEMA_VERSION, **whole, "ablations": listed}
 
 
 def zone_on(grid: Grid, zones: Mapping[int, AblationZone]) -> Mask:
@@ -73,17 +81,16 @@ def _zone(zone: AblationZone) -> dict[str, Any]:
     }
 
 
-def _together(zones: list[AblationZone]) -> dict[str, Any]:
-    finest = min(zones, key=lambda z: z.mask.grid.voxel_volume_ml).mask.grid
-    union = zone_on(_covering(finest, zones), dict(enumerate(zones)))
+def _together(zones: list[AblationZone], union: AblationZone | None) -> dict[str, Any]:
+    mask = _united(zones) if union is None else union.mask
     summed = sum(z.mask.volume_ml for z in zones)
     bands = [z.volume_band_ml for z in zones if z.volume_band_ml is not None]
-    apart = union.volume_ml >= APART * summed and len(bands) == len(zones)
+    apart = mask.volume_ml >= APART * summed and len(bands) == len(zones)
     temperatures = [z.max_temperature_c for z in zones if z.max_temperature_c is not None]
     weakest = next((z.evidence for z in zones if z.evidence == "simulated"), zones[0].evidence)
     return {
         "evidence": weakest.value,
-        "volume_ml": union.volume_ml,
+        "volume_ml": mask.volume_ml,
         "volume_band_ml": [sum(b[0] for b in bands), sum(b[1] for b in bands)] if apart else None,
         "diameters_mm": None,
         "sphericity": None,
@@ -91,6 +98,11 @@ def _together(zones: list[AblationZone]) -> dict[str, Any]:
         "energy_j": _energies(zones),
         "trace": {},
     }
+
+
+def _united(zones: list[AblationZone]) -> Mask:
+    finest = min(zones, key=lambda z: z.mask.grid.voxel_volume_ml).mask.grid
+    return zone_on(_covering(finest, zones), dict(enumerate(zones)))
 
 
 def _covering(grid: Grid, zones: list[AblationZone]) -> Grid:

@@ -119,15 +119,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=shown,
     )
-    environment.filters.update(
+    environment.filters.update(  # pyright: ignore[reportUnknownMemberType]
         term=wording.term,
         title_term=wording.title,
+        fact=wording.fact,
         measure=wording.measure_label,
-        route=lambda r: wording.ROUTES[r],
+        route=wording.ROUTES.__getitem__,
         fixed=_fixed,
         picture=_picture,
     )
-    environment.globals.update(
+    environment.globals.update(  # pyright: ignore[reportUnknownMemberType]
         margin_headline=wording.margin_headline,
         statuses=wording.STATUSES,
         margin_evidence=wording.MARGIN_EVIDENCE,

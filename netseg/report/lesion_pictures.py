@@ -1,4 +1,5 @@
-# pyright: standard  (types of matplotlib and scipy are partial)
+# pyright: standard
+# (the types of matplotlib and scipy are partial)
 """The key pictures of one lesion: three planes, the needle's plane and PET fusion."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-# pyright: standard  (types of matplotlib and scipy are partial)
+# pyright: standard
+# (the types of matplotlib and scipy are partial)
 """The whole liver at one glance: projections with numbered lesions and needles."""
 
 from __future__ import annotations
@@ -166,11 +167,13 @@ def _shadows(stage: Stage, plane: Plane) -> list[Shadow]:
 
 
 def _planes(stage: Stage) -> tuple[Plane, Plane]:
-    """Coronal and sagittal rectangles around liver, lesions and needles."""
+    """Coronal and sagittal rectangles around liver, lesions and needles, within the image."""
     points = _points_to_show(stage)
-    low, high = points.min(axis=0), points.max(axis=0)
+    image = stage.series.volume.grid.corners_mm()
+    low = np.maximum(points.min(axis=0) - AROUND_MM, np.minimum(image, points.min(axis=0)).min(0))
+    high = np.minimum(points.max(axis=0) + AROUND_MM, np.maximum(image, points.max(axis=0)).max(0))
     centre = (low + high) / 2
-    wide, deep, tall = np.minimum(high - low + 2 * AROUND_MM, MOST_MM)
+    wide, deep, tall = np.clip(high - low, LEAST_MM / 2, MOST_MM)
     return Plane.coronal(centre, wide, tall), Plane.sagittal(centre, deep, tall)
 
 

@@ -1,4 +1,5 @@
-# pyright: standard  (types of matplotlib and scipy are partial)
+# pyright: standard
+# (the types of matplotlib and scipy are partial)
 """One picture: a cut through a series with contours, needles, orientation letters and a scale."""
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-# pyright: standard  (types of matplotlib and scipy are partial)
+# pyright: standard
+# (the types of matplotlib and scipy are partial)
 """Flat cuts through the patient in millimetres, shown the way radiologists look at them.
 
 A picture is sampled at points of the patient, never by turning arrays: whatever order and sign the

@@ -1,4 +1,5 @@
-# pyright: standard  (types of matplotlib and scipy are partial)
+# pyright: standard
+# (the types of matplotlib and scipy are partial)
 """What of a study can be drawn, gathered once for all pictures."""
 
 from __future__ import annotations

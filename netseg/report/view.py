@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from netseg.domain import Modality, SegmentSource, Verdict
-from netseg.report.wording import OPTION_STATUSES, measure_label, term, verdict_text
+from netseg.domain import Modality, Quantity, SegmentSource, Verdict
+from netseg.report.wording import OPTION_STATUSES, measure_label, term, title, verdict_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from netseg.domain import Ablation, Lesion, LesionMargin, Unplanned
     from netseg.domain.allocation import Option, OptionStatus
@@ -155,37 +155,53 @@ def _groups(result: StudyResult) -> tuple[tuple[str, str, tuple[Option, ...]], .
 
 def _missing(result: StudyResult) -> list[str]:
     """What the reader might take for granted and nobody has looked at."""
-    said: list[str] = []
-    segmentation, findings, plan = result.segmentation, result.findings, result.plan
-    if segmentation.liver is None:
-        said.append("Nobody outlined the liver: its volume and the tumour burden are unknown.")
+    return [
+        *_missing_images(result),
+        *_missing_plan(result),
+        *(
+            f"{title(name)} is not known{_would_decide(result, name)}."
+            for name in result.allocation.must_ask
+        ),
+    ]
+
+
+def _missing_images(result: StudyResult) -> Iterator[str]:
+    findings = result.findings
+    if result.segmentation.liver is None:
+        yield "Nobody outlined the liver: its volume and the tumour burden are unknown."
     if findings.segment_source is SegmentSource.APPROXIMATE_PARTITION:
-        said.append("Liver segments are a geometric approximation, not read from the vessels.")
+        yield "Liver segments are a geometric approximation, not read from the vessels."
     elif findings.segment_source is None and findings.lesions:
-        said.append("The liver segments of the lesions are unknown.")
-    if not any(s.modality is Modality.PT for s in result.study.series):
-        said.append("No PET: somatostatin receptor uptake was not measured.")
-    said += [
-        f"Contrast phase of {s.key} is unknown."
-        for s in result.study.series
-        if s.modality is Modality.CT and s.phase is None
-    ]
+        yield "The liver segments of the lesions are unknown."
+    for s in result.study.series:
+        if s.modality is Modality.CT and s.phase is None:
+            yield f"The contrast phase of {s.key} is unknown."
+    pets = [s for s in result.study.series if s.modality is Modality.PT]
+    if not pets:
+        yield "No PET: somatostatin receptor uptake was not measured."
+    for s in pets:
+        if s.tracer is None:
+            yield f"The tracer of {s.key} is unknown."
+        if s.volume.quantity is not Quantity.SUVBW:
+            yield f"{s.key} holds no SUV."
+        if s.volume.grid.frame_uid != result.segmentation.lesions.grid.frame_uid:
+            yield f"{s.key} was never registered to the lesions' series; it is not shown on them."
+
+
+def _missing_plan(result: StudyResult) -> Iterator[str]:
+    plan, margin = result.plan, result.margin
     if plan is None:
-        said.append("No ablation was planned.")
+        yield "No ablation was planned."
     else:
-        organs = ", ".join(term(name) for name in plan.not_considered)
-        if organs:
-            said.append(f"Not outlined, so not kept clear of by the plan: {organs}.")
-        said += [f"Lesion {u.lesion_id} has no plan: {u.why}" for u in plan.unplanned]
-    if result.margin is None:
-        said.append("No ablation zone is known, so no margin was computed.")
-    elif not result.margin.observed:
-        said.append("No control scan: the margins are predictions and certify nothing.")
-    said += [
-        f"{term(name)[:1].upper()}{term(name)[1:]} is not known{_would_decide(result, name)}."
-        for name in result.allocation.must_ask
-    ]
-    return said
+        if plan.not_considered:
+            organs = ", ".join(term(name) for name in plan.not_considered)
+            yield f"Not outlined, so not kept clear of by the plan: {organs}."
+        for u in plan.unplanned:
+            yield f"Lesion {u.lesion_id} has no plan: {u.why}"
+    if margin is None:
+        yield "No ablation zone is known, so no margin was computed."
+    elif not margin.observed:
+        yield "No control scan: the margins are predictions and certify nothing."
 
 
 def _would_decide(result: StudyResult, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from netseg.domain import Evidence, Verdict
 from netseg.domain.allocation import AllocationStatus, OptionStatus, Route
@@ -85,6 +85,20 @@ def title(name: object) -> str:
     """A term that begins a line: its first letter large."""
     text = term(name)
     return text[:1].upper() + text[1:]
+
+
+def fact(value: object) -> str:
+    """A fact's value in words: nobody reads `False` or `None` in a report."""
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list | tuple):
+        parts = cast("list[object] | tuple[object, ...]", value)
+        return ", ".join(fact(v) for v in parts) or "none"
+    return term(value)
 
 
 def verdict_text(report: MarginReport, margin: LesionMargin) -> str:
