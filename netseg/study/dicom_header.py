@@ -30,6 +30,7 @@ PARSER_ERRORS = (
 """What pydicom raises on hostile files, its own exceptions included (they derive from these)."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _MOST_UNPACKED_BYTES = 1 << 28
+_UNDEFINED_LENGTH = 0xFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -123,7 +124,7 @@ def read_header(path: Path, name: str) -> Header:
         try:
             _refuse_bomb(path, name)
             tags = pydicom.dcmread(path, stop_before_pixels=True, force=not has_magic)
-            len(tags)
+            _require_whole_elements(tags, name)
             _ = tags.get("Modality"), tags.get("SeriesInstanceUID")
         except PARSER_ERRORS as error:
             raise malformed(name) from error
@@ -189,6 +190,19 @@ def _begin(path: Path, name: str) -> bytes:
             return file.read(132)
     except OSError as error:
         raise _changed(name) from error
+
+
+def _require_whole_elements(tags: Dataset, name: str) -> None:
+    """Every element holds as many bytes as it announces; pydicom cuts such a file off in silence.
+
+    Raises:
+        StudyRejectedError: MALFORMED_HEADER.
+    """
+    for tag in list(tags.keys()):
+        element: Any = tags.get_item(tag)
+        value = element.value if element is not None and element.is_raw else None
+        if isinstance(value, bytes) and element.length not in (len(value), _UNDEFINED_LENGTH):
+            raise malformed(name)
 
 
 def _refuse_bomb(path: Path, name: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
-from netseg.study.dicom_header import read_header
+from netseg.study.dicom_header import quiet_pydicom, read_header
 from netseg.study.dicom_series import group, read_series
 from netseg.study.privacy import identifiers
 
@@ -31,6 +31,11 @@ def read_dicom_study(root: Path, paths: Sequence[Path], remarks: Remarks) -> tup
     Raises:
         StudyRejectedError: PATIENT_MISMATCH, and what `read_series` refuses.
     """
+    with quiet_pydicom():  # tags are parsed when they are asked for, not when they are read
+        return _read(root, paths, remarks)
+
+
+def _read(root: Path, paths: Sequence[Path], remarks: Remarks) -> tuple[Series, ...]:
     headers = [read_header(path, path.relative_to(root).as_posix()) for path in paths]
     for header in headers:
         remarks.secrets.update(identifiers(header))

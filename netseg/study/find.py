@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError, UsageError
-from netseg.study.dicom_header import read_header
+from netseg.study.dicom_header import quiet_pydicom, read_header
 from netseg.study.files import STUDY_FILE, image_suffix, is_dicom, stem
 
 if TYPE_CHECKING:
@@ -102,8 +102,9 @@ def _study_uid(folder: Path) -> str | None:
             header = read_header(file, file.name)
         except StudyRejectedError:
             continue
-        uid = header.text("StudyInstanceUID")
-        return f"{uid} {header.text('PatientID')}" if uid else None
+        with quiet_pydicom():
+            uid, patient = header.text("StudyInstanceUID"), header.text("PatientID")
+        return f"{uid} {patient}" if uid else None
     return None
 
 
