@@ -17,7 +17,7 @@ import numpy as np
 from netseg.domain import Mask
 from netseg.geometry.components import components
 from netseg.geometry.extent import bounding_box, crop, isotropic_grid
-from netseg.geometry.resample import resample
+from netseg.geometry.resample import resample, resample_mask
 from netseg.plan.body import BODY_HU, body_of, clutter_around, seen_by
 from netseg.plan.cover import cover, cover_numbers
 from netseg.plan.parts import parts_of_at_least
@@ -97,7 +97,7 @@ def read_anatomy(
         StudyRejectedError: If the CT's axes are not perpendicular, or no lesion exists.
     """
     ct, body = _around_body(_slices_near(series.volume, segmentation.lesions, reach_mm))
-    inside_liver = cover(liver, ct.grid) & body.inside
+    inside_liver = resample_mask(liver, ct.grid).inside & body.inside
     obstacles = _dense_and_gas(series.volume, ct, body, inside_liver)
     origin = {
         "bone": f"above {BONE_HU:.0f} HU outside the liver in {series.key}",
