@@ -102,7 +102,7 @@ def organ_fields(q: Points, body: Body) -> dict[Tissue, Field]:
     dome = diaphragm(q, body.liver.dome_mm)
     kidneys = _kidneys(q, body)
     gallbladder = _gallbladder(q, body)
-    liver = liver_of(q, body)
+    liver = _carved(liver_field(q, body.liver), inside, kidneys, gallbladder, _cava(q))
     spleen = _spleen(q, body, dome, inside)
     stomach = _stomach(q, body, dome, inside)
     stomach = without(without(stomach, liver - 2.5, 2.0), spleen - 2.5, 2.0)
@@ -125,9 +125,14 @@ def organ_fields(q: Points, body: Body) -> dict[Tissue, Field]:
 
 def liver_of(q: Points, body: Body) -> Field:
     """The liver with the impressions of kidney, gallbladder and vena cava."""
-    liver = common(liver_field(q, body.liver), cavity(q) + 3.0)
-    neighbours = ((_kidneys(q, body), 3.0), (_gallbladder(q, body), 1.5), (_cava(q), 0.5))
-    for neighbour, gap in neighbours:
+    return _carved(
+        liver_field(q, body.liver), cavity(q), _kidneys(q, body), _gallbladder(q, body), _cava(q)
+    )
+
+
+def _carved(liver: Field, inside: Field, kidneys: Field, gallbladder: Field, cava: Field) -> Field:
+    liver = common(liver, inside + 3.0)
+    for neighbour, gap in ((kidneys, 3.0), (gallbladder, 1.5), (cava, 0.5)):
         liver = without(liver, neighbour - gap, 3.0)
     return liver
 

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, UInt8
 
 COARSE_MM = 6.0
+FIT_MM = 11.0  # the liver's volume is fitted on soft voxels this large
 REACH_MM = ((-205.0, 205.0), (-165.0, 165.0), (-140.0, 165.0))  # the trunk that is modelled
 
 
@@ -114,14 +115,14 @@ def trunk_axes(spacing_mm: float) -> Axes:
 
 def fit_volume(body: Body, warp: Warp, wanted_ml: float) -> Body:
     """The body with the height of the liver's lower surface at which its volume is `wanted_ml`."""
-    axes = trunk_axes(8.0)
+    axes = trunk_axes(FIT_MM)
     atlas = warp.grid_to_atlas(*axes.all)
-    voxel_ml = 8.0**3 / 1000
+    voxel_ml = FIT_MM**3 / 1000
     low, high = -60.0, 40.0  # the liver shrinks as its lower surface rises
     for _ in range(8):
         middle = (low + high) / 2
         body = replace(body, liver=with_visceral(body.liver, middle))
-        soft = np.clip(0.5 - liver_of(atlas, body) / 8.0, 0, 1)
+        soft = np.clip(0.5 - liver_of(atlas, body) / FIT_MM, 0, 1)
         if float(soft.sum()) * voxel_ml > wanted_ml:
             low = middle
         else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from jaxtyping import Float, UInt8
 
@@ -114,26 +114,41 @@ def rod_share(
     share = np.zeros(axes.shape, np.uint8)
     edge = float(np.prod(axes.spacing_mm)) ** (1 / 3)
     stretch = np.array((1.0, 1.0, flatten_z))
-    for rod in rods:
-        path = warp.to_patient(rod.path_mm)
-        for a, b, ra, rb in zip(
-            path[:-1], path[1:], rod.radius_mm[:-1], rod.radius_mm[1:], strict=True
-        ):
-            reach = (max(ra, rb) + edge) * stretch
-            box = window(axes, np.minimum(a, b) - reach, np.maximum(a, b) + reach)
-            if box is None:
-                continue
-            x, y, z = (
-                (axis[s] - origin).astype(np.float32) / np.float32(k)
-                for axis, s, origin, k in zip(axes.all, box, a, stretch, strict=True)
-            )
-            distance, radius = _to_rod(x, y, z, (b - a) / stretch, ra, rb)
-            soft = np.clip((radius - distance) / edge + 0.5, 0, 1)
-            thin = np.minimum(
-                1.0, np.pi * radius**2 / edge**2
-            )  # a rod thinner than a voxel fills a part
-            np.maximum(share[box], (255 * soft * thin).astype(np.uint8), out=share[box])
+    for a, b, ra, rb in _pieces(axes, rods, warp, edge, stretch):
+        reach = (max(ra, rb) + edge) * stretch
+        box = window(axes, np.minimum(a, b) - reach, np.maximum(a, b) + reach)
+        if box is None:
+            continue
+        x, y, z = (
+            (axis[s] - origin).astype(np.float32) / np.float32(k)
+            for axis, s, origin, k in zip(axes.all, box, a, stretch, strict=True)
+        )
+        distance, radius = _to_rod(x, y, z, (b - a) / stretch, ra, rb)
+        soft = np.clip((radius - distance) / edge + 0.5, 0, 1)
+        thin = min(1.0, np.pi * ra * rb / edge**2)  # a rod thinner than a voxel fills a part
+        np.maximum(share[box], (255 * thin * soft).astype(np.uint8), out=share[box])
     return share
+
+
+def _pieces(
+    axes: Axes, rods: Iterable[Rod], warp: Warp, edge: float, stretch: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, float, float]]:
+    """Straight pieces (ends in the patient, radii) that come near the grid."""
+    rods = list(rods)
+    if not rods:
+        return
+    points = warp.to_patient(np.concatenate([r.path_mm for r in rods]))
+    radius = np.concatenate([r.radius_mm for r in rods])
+    joined = np.ones(len(points), bool)
+    joined[np.cumsum([len(r.path_mm) for r in rods]) - 1] = False  # no piece from rod to rod
+    start = np.flatnonzero(joined)
+    low = np.minimum(points[start], points[start + 1])
+    high = np.maximum(points[start], points[start + 1])
+    reach = (np.maximum(radius[start], radius[start + 1]) + edge)[:, None] * stretch
+    first, last = (np.array([axis[n] for axis in axes.all]) for n in (0, -1))
+    near = ((high + reach > first) & (low - reach < last)).all(axis=1)
+    for n in start[near]:
+        yield points[n], points[n + 1], float(radius[n]), float(radius[n + 1])
 
 
 def _to_rod(

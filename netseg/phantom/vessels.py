@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Float
 
+    Bud = tuple[np.ndarray, np.ndarray, float]  # where a branch begins, its direction, its radius
     Depth = Callable[
         [np.ndarray], np.ndarray
     ]  # atlas points (n, 3) -> liver field, negative inside
@@ -58,14 +59,13 @@ def portal_tree(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> li
         (left, np.array((-0.55, -0.4, 0.75)), 2.6),
         (np.array((-16.0, -10.0, p + 10)), np.array((0.1, 0.6, 0.7)), 1.8),
     ]
-    for start, direction, radius in starts:
-        rods += _grow(start, direction, radius, depth, rng)
-    return rods
+    return rods + _grow(starts, depth, rng)
 
 
 def hepatic_veins(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> list[Rod]:
     """Right, middle and left vein, each in the plane that parts the segments, with side branches."""
     rods: list[Rod] = []
+    buds: list[Bud] = []
     trunks = (
         (
             shape.right_vein_deg,
@@ -98,9 +98,9 @@ def hepatic_veins(shape: LiverShape, depth: Depth, rng: np.random.Generator) -> 
             side = out * rng.choice((-1.0, 1.0)) + np.array(
                 (0.5 * away[0], 0.5 * away[1], rng.normal(0, 0.5))
             )
-            rods += _grow(path[n], side, 0.55 * radii[n] + 0.3, depth, rng)
+            buds.append((path[n], side, 0.55 * radii[n] + 0.3))
     rods.append(_rod([(CAVA_X_MM, CAVA_Y_MM - 2, 50.0), (-60.0, 40.0, 20.0)], (2.2, 1.2)))
-    return rods
+    return rods + _grow(buds, depth, rng)
 
 
 def renal_vessels(body: Body) -> tuple[list[Rod], list[Rod]]:
@@ -134,35 +134,35 @@ def hepatic_arteries(portal: list[Rod], rng: np.random.Generator) -> list[Rod]:
     return arteries
 
 
-def _grow(
-    start: Float[np.ndarray, "3"],
-    direction: np.ndarray,
-    radius: float,
-    depth: Depth,
-    rng: np.random.Generator,
-) -> list[Rod]:
-    """Branch again and again until the vessel is too thin or leaves the liver."""
-    rods, front = [], [(np.asarray(start, float), np.asarray(direction, float), radius)]
-    while front:
-        point, way, r = front.pop()
-        if r < SMALLEST_MM or len(rods) > 60:
-            continue
-        way = way / np.linalg.norm(way)
-        step = (2.4 + 3.2 * r) * rng.uniform(0.8, 1.3) / 2
-        path = [point]
-        for _ in range(2):
-            bent = way + rng.normal(0, 0.16, 3)
-            path.append(path[-1] + step * bent / np.linalg.norm(bent))
-        ahead = np.array(path)
-        if depth(ahead)[1:].max() > -2.0:
-            continue
-        rods.append(Rod(path_mm=ahead, radius_mm=np.array((r, 0.95 * r, 0.9 * r))))
-        share = rng.uniform(0.35, 0.65)
-        across = np.cross(way, rng.normal(size=3))
-        across /= np.linalg.norm(across)
-        for part, sign in ((share, 1), (1 - share, -1)):
-            turn = way + sign * across * rng.uniform(0.35, 0.75) * (1.2 - part)
-            front.append((path[-1], turn, 0.97 * r * part ** (1 / 3)))
+def _grow(buds: list[Bud], depth: Depth, rng: np.random.Generator) -> list[Rod]:
+    """Branch generation by generation until the vessels are too thin or leave the liver."""
+    rods: list[Rod] = []
+    point, way, radius = (np.array([b[n] for b in buds], float) for n in range(3))
+    while len(point):
+        way = way / np.linalg.norm(way, axis=1, keepdims=True) + rng.normal(0, 0.12, way.shape)
+        way /= np.linalg.norm(way, axis=1, keepdims=True)
+        step = (2.4 + 3.2 * radius) * rng.uniform(0.8, 1.3, len(radius))
+        tip = point + step[:, None] * way
+        inside = (depth(tip) < -2.0) & (depth((tip + point) / 2) < -2.0)
+        point, way, radius, tip = point[inside], way[inside], radius[inside], tip[inside]
+        rods += [
+            Rod(path_mm=np.stack((a, b)), radius_mm=np.array((r, 0.9 * r)))
+            for a, b, r in zip(point, tip, radius, strict=True)
+        ]
+        share = rng.uniform(0.35, 0.65, len(radius))
+        across = np.cross(way, rng.normal(size=way.shape))
+        across /= np.linalg.norm(across, axis=1, keepdims=True)
+        turn = rng.uniform(0.35, 0.75, len(radius))
+        point = np.concatenate((tip, tip))
+        way = np.concatenate(
+            (
+                way + across * (turn * (1.2 - share))[:, None],
+                way - across * (turn * (0.2 + share))[:, None],
+            )
+        )
+        radius = 0.97 * np.concatenate((radius * share ** (1 / 3), radius * (1 - share) ** (1 / 3)))
+        thick = radius > SMALLEST_MM
+        point, way, radius = point[thick], way[thick], radius[thick]
     return rods
 
 

@@ -59,7 +59,7 @@ class Warp:
     def to_patient(self, atlas_mm: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n 3"]:
         """Atlas points to patient points, by fixed-point iteration (contracting: |grad u| < 1)."""
         p = atlas_mm * self.scale
-        for _ in range(20):
+        for _ in range(10):
             p = (atlas_mm - self.to_atlas(p) + p / self.scale) * self.scale
         return p
 
