@@ -1,0 +1,40 @@
+"""Findings and pathology in, treatment allocation out; rule sets are data.
+
+Example:
+    >>> from netseg.allocate import allocate, load_rules, parse_case
+    >>> case = parse_case({"ki67": [1, 3], "liver_pattern_reported": "simple",
+    ...                    "extrahepatic_disease": False, "r0_a0_possible": True})
+    >>> proposal = allocate(case, load_rules("seed-2020"))
+    >>> [str(grade) for grade in proposal.possible_grades], str(proposal.route)
+    (['G1', 'G2'], 'local_curative')
+"""
+
+from netseg.allocate.clinical_table import read_clinical_table, require_same_cases
+from netseg.allocate.combine import combine
+from netseg.allocate.document import (
+    FindingsRejectedError,
+    findings_document,
+    parse_case,
+    read_case,
+)
+from netseg.allocate.evaluate import allocate, rejected
+from netseg.allocate.explain import explain
+from netseg.allocate.output import allocation_document
+from netseg.allocate.ruleset import RuleSet, available_rules, load_rules
+
+__all__ = [
+    "FindingsRejectedError",
+    "RuleSet",
+    "allocate",
+    "allocation_document",
+    "available_rules",
+    "combine",
+    "explain",
+    "findings_document",
+    "load_rules",
+    "parse_case",
+    "read_case",
+    "read_clinical_table",
+    "rejected",
+    "require_same_cases",
+]

@@ -1,0 +1,143 @@
+"""Decision diagrams: a whole rule table as one small graph, so that unknowns cost nothing.
+
+A node asks one variable and has one child per cell of it; a leaf is an outcome. Variables are asked
+in one fixed order and equal nodes exist once, so two tables that answer alike are the same node,
+and a table depends on a variable exactly if the variable stands in its graph (Bryant, IEEE Trans.
+Computers 1986;35:677-691; here with more than two children).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable, Sequence
+
+LEAF = 1 << 30
+"""The "variable" of leaves; comes after every real one."""
+
+
+class Diagrams:
+    """All nodes of a rule set; a diagram is the number of its top node."""
+
+    __slots__ = ("_choices", "_known", "_leaves", "children", "values", "variables")
+
+    def __init__(self) -> None:
+        self.variables: list[int] = []
+        self.children: list[tuple[int, ...]] = []
+        self.values: list[Hashable] = []
+        self._known: dict[tuple[int, tuple[int, ...]], int] = {}
+        self._leaves: dict[tuple[type, Hashable], int] = {}
+        self._choices: dict[tuple[int, int, int], int] = {}
+        self.leaf(value=False)
+        self.leaf(value=True)
+
+    FALSE = 0
+    TRUE = 1
+
+    def leaf(self, value: Hashable) -> int:
+        """The leaf of one outcome."""
+        key = (type(value), value)
+        if key not in self._leaves:
+            self._leaves[key] = self._append(LEAF, (), value)
+        return self._leaves[key]
+
+    def node(self, variable: int, children: tuple[int, ...]) -> int:
+        """The node that asks `variable`; the child itself where all children are the same."""
+        if all(child == children[0] for child in children):
+            return children[0]
+        key = (variable, children)
+        if key not in self._known:
+            self._known[key] = self._append(variable, children, None)
+        return self._known[key]
+
+    def among(self, variable: int, cells: Iterable[int], size: int) -> int:
+        """True where the variable lies in one of `cells`."""
+        inside = frozenset(cells)
+        return self.node(variable, tuple(int(index in inside) for index in range(size)))
+
+    def choose(self, condition: int, then: int, otherwise: int) -> int:
+        """`then` where the condition is true, else `otherwise`."""
+        if condition == self.TRUE or then == otherwise:
+            return then
+        if condition == self.FALSE:
+            return otherwise
+        key = (condition, then, otherwise)
+        if key not in self._choices:
+            top = min(self.variables[n] for n in key)
+            branches = [self.children[n] if self.variables[n] == top else None for n in key]
+            width = next(len(b) for b in branches if b is not None)
+            children = tuple(
+                self.choose(*(b[i] if b is not None else n for b, n in zip(branches, key, strict=True)))
+                for i in range(width)
+            )
+            self._choices[key] = self.node(top, children)
+        return self._choices[key]
+
+    def both(self, first: int, second: int) -> int:
+        """And."""
+        return self.choose(first, second, self.FALSE)
+
+    def either(self, first: int, second: int) -> int:
+        """Or."""
+        return self.choose(first, self.TRUE, second)
+
+    def opposite(self, condition: int) -> int:
+        """Not."""
+        return self.choose(condition, self.FALSE, self.TRUE)
+
+    def relabel(self, diagram: int, name: Callable[[Hashable], Hashable]) -> int:
+        """The same diagram with other outcomes on its leaves."""
+        done: dict[int, int] = {}
+
+        def walk(node: int) -> int:
+            if node not in done:
+                if self.variables[node] == LEAF:
+                    done[node] = self.leaf(name(self.values[node]))
+                else:
+                    children = tuple(walk(child) for child in self.children[node])
+                    done[node] = self.node(self.variables[node], children)
+            return done[node]
+
+        return walk(diagram)
+
+    def outcomes(self, diagram: int) -> set[Hashable]:
+        """Every outcome on a leaf of the diagram."""
+        return {self.values[n] for n in self._below(diagram) if self.variables[n] == LEAF}
+
+    def support(self, diagram: int) -> set[int]:
+        """The variables that the diagram depends on."""
+        return {self.variables[n] for n in self._below(diagram)} - {LEAF}
+
+    def path_to(self, diagram: int, leaf: int) -> dict[int, int] | None:
+        """One way to a leaf as variable: cell, None where it is not reached."""
+        if diagram == leaf:
+            return {}
+        for cell, child in enumerate(self.children[diagram]):
+            way = self.path_to(child, leaf)
+            if way is not None:
+                return {self.variables[diagram]: cell} | way
+        return None
+
+    def at(self, diagram: int, cells: Sequence[int]) -> Hashable:
+        """The outcome for one cell per variable."""
+        node = diagram
+        while self.variables[node] != LEAF:
+            node = self.children[node][cells[self.variables[node]]]
+        return self.values[node]
+
+    def _below(self, diagram: int) -> set[int]:
+        seen = {diagram}
+        waiting = [diagram]
+        while waiting:
+            for child in self.children[waiting.pop()]:
+                if child not in seen:
+                    seen.add(child)
+                    waiting.append(child)
+        return seen
+
+    def _append(self, variable: int, children: tuple[int, ...], value: Hashable) -> int:
+        self.variables.append(variable)
+        self.children.append(children)
+        self.values.append(value)
+        return len(self.variables) - 1

@@ -1,0 +1,149 @@
+"""From findings to what the tables ask for: for each fact the values that are still possible."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from netseg.allocate.cells import Span
+from netseg.allocate.liver import liver_facts
+from netseg.domain.clinical import ClinicalFindings, Ki67, PostAblation, Receptor
+from netseg.domain.margin import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from netseg.allocate.ruleset import RuleSet
+    from netseg.domain.clinical import LiverLesion
+
+Facts = dict[str, "frozenset[str | bool | int] | Span"]
+"""Possible values by fact: a set of names or a span of numbers. A fact that is absent is unknown."""
+
+PLAIN = (
+    "extrahepatic_disease", "differentiation", "grade_reported", "liver_pattern_reported",
+    "r0_a0_possible", "fit_for_local_treatment", "primary", "primary_resected", "functioning",
+    "symptomatic", "disease_course", "liver_surgery_possible", "general_anaesthesia_possible",
+    "achievable_cytoreduction_pct", "prior_whipple", "portal_vein_thrombosis", "hepatic_failure",
+    "hepatopulmonary_shunt_pct", "ga68_pet", "planar_sstr_scintigraphy", "other_drugs_available",
+    "men1", "gastric_type", "primary_diameter_mm", "intestinal_obstruction_risk",
+    "sstr_at_diagnosis", "tumour_markers", "mitoses_per_2mm2", "liver_burden_pct", "age",
+)  # fmt: skip
+"""Fields whose value is the fact itself."""
+
+LESION_FACTS = (
+    "lesion_count", "lesion_spread", "lesser_lobe_largest_cm", "lesser_lobe_count",
+    "segments_affected", "largest_cm", "smallest_cm", "lowest_lesion_confidence",
+)  # fmt: skip
+
+WHIPPLE_TERMS = frozenset({"whipple", "whipple procedure", "pancreaticoduodenectomy"})
+"""Entries of `prior_operations` that mean a Whipple procedure; compared whole, not searched for."""
+
+_VERDICTS = {
+    Verdict.A0: "A0",
+    Verdict.NOT_A0: "not_A0",
+    Verdict.RESIDUAL: "not_A0",
+    Verdict.A0_UNCERTAIN: "open",
+    Verdict.NOT_ASSESSABLE: "open",
+}
+
+
+def known_facts(findings: ClinicalFindings) -> Facts:
+    """What the findings say, without any rule."""
+    facts: Facts = {}
+    for name in PLAIN:
+        value = getattr(findings, name)
+        if value is not None:
+            facts[name] = plain_fact(value)
+    if findings.ki67 is not None:
+        facts["ki67"] = ki67_span(findings.ki67)
+    if findings.extrahepatic_sites is not None:
+        facts["extrahepatic_sites_named"] = frozenset({bool(findings.extrahepatic_sites)})
+    if findings.prior_operations is not None:
+        listed = {operation.strip().lower() for operation in findings.prior_operations}
+        facts["whipple_listed"] = frozenset({bool(listed & WHIPPLE_TERMS)})
+    facts.update(_receptors(findings.sstr))
+    facts.update(lesion_facts(findings.lesions, findings.lesion_count))
+    facts.update(_post_ablation(findings.post_ablation))
+    return facts
+
+
+def plain_fact(value: Any) -> frozenset[str | bool | int] | Span:
+    """One field's value as a fact."""
+    if isinstance(value, bool):
+        return frozenset({value})
+    if isinstance(value, float):
+        return Span.exactly(value)
+    return frozenset({value if isinstance(value, int) else str(value)})
+
+
+def ki67_span(ki67: Ki67) -> Span:
+    """The proliferation index as a range of numbers."""
+    return Span(
+        low=ki67.low_pct,
+        high=ki67.high_pct,
+        low_included=ki67.low_included,
+        high_included=ki67.high_included,
+    )
+
+
+def lesion_facts(lesions: Sequence[LiverLesion] | None, count: int | None) -> Facts:
+    """Facts of the lesion list, or of the mere count where there is no list."""
+    if lesions is not None:
+        found = liver_facts(lesions)
+        facts: Facts = {
+            "lesion_count": found.lesion_count,
+            "lesion_spread": found.spread,
+            "lesser_lobe_largest_cm": found.lesser_lobe_largest_cm,
+            "lesser_lobe_count": found.lesser_lobe_count,
+            "segments_affected": found.segments_affected,
+            "largest_cm": found.largest_cm,
+            "smallest_cm": found.smallest_cm,
+        }
+        if found.lowest_confidence is not None:
+            facts["lowest_lesion_confidence"] = found.lowest_confidence
+        return facts
+    return {} if count is None else {"lesion_count": Span.exactly(count)}
+
+
+def cells_of_facts(facts: Facts, rules: RuleSet) -> list[frozenset[int]]:
+    """For each variable of the rule set the cells that are still possible."""
+    cells: list[frozenset[int]] = []
+    for variable in rules.variables:
+        fact = facts.get(variable.name)
+        if fact is None:
+            cells.append(variable.cells())
+        elif isinstance(fact, Span):
+            cells.append(variable.cells_of(fact))
+        else:
+            cells.append(variable.cells_named(fact))
+    return cells
+
+
+def _receptors(sstr: Receptor | int | None) -> Facts:
+    if sstr is None:
+        return {}
+    if isinstance(sstr, Receptor):
+        return {"sstr_reading": frozenset({str(sstr)})}
+    return {"sstr_reading": frozenset({"scored"}), "krenning_score": Span.exactly(sstr)}
+
+
+def _post_ablation(event: PostAblation | None) -> Facts:
+    """The smallest margin with its error as a band.
+
+    An ablation that is not in the document did not happen as far as the rules go: an event is on
+    record or it is not.
+    """
+    if event is None:
+        return {"ablation_result": frozenset({"no_record"})}
+    facts: Facts = {
+        "margin_evidence": frozenset({event.evidence or "none_stated"}),
+        "margin_verdict": frozenset({_VERDICTS[event.verdict] if event.verdict else "not_stated"}),
+    }
+    margin, error = event.min_margin_mm, event.registration_error_mm
+    if margin is None:
+        return facts
+    if error is None:
+        low = Span(low=-math.inf, high=margin)
+        return facts | {"min_margin_low_mm": low, "min_margin_high_mm": Span(low=margin, high=1e4)}
+    band = {"min_margin_low_mm": margin - error, "min_margin_high_mm": margin + error}
+    return facts | {name: Span.exactly(round(end, 2)) for name, end in band.items()}

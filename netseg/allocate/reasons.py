@@ -1,0 +1,109 @@
+"""One patient's reading of the rule set: outcomes, the rows behind them, and their facts in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from netseg.allocate.cells import Span
+from netseg.allocate.document import FIELDS
+from netseg.allocate.ruleset import GAP
+from netseg.allocate.settle import as_written
+from netseg.domain.allocation import Reason, TraceStep
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+    from netseg.allocate.ruleset import CompiledRow, CompiledTable, RuleSet
+    from netseg.allocate.settle import Standing
+    from netseg.allocate.tables import Row
+    from netseg.domain.clinical import ClinicalFindings
+
+NOT_TRACED = ("lesions_reported", "measured", "provenance")
+
+
+class Reading:
+    """What the tables say about one patient, computed once and kept."""
+
+    def __init__(self, findings: ClinicalFindings, standing: Standing, rules: RuleSet) -> None:
+        """Stand before the tables with one patient's facts."""
+        self.findings = findings
+        self.standing = standing
+        self.rules = rules
+        self.worlds = standing.worlds
+        self._outcomes: dict[str, frozenset[Hashable]] = {}
+        self._shown: dict[str, Any] = {}
+        self._reasons: dict[str, Reason] = {}
+
+    def outcomes(self, table: str) -> frozenset[Hashable]:
+        """Every outcome of a deciding table that some completion of the unknowns gives."""
+        if table not in self._outcomes:
+            compiled = self.rules.tables[table]
+            self._outcomes[table] = self.worlds.possible(compiled.by_outcome) - {None}
+        return self._outcomes[table]
+
+    def rows_reached(self, table: CompiledTable) -> list[Row]:
+        """The rows that decide in some completion of the unknowns, in the table's order."""
+        numbers = cast("frozenset[int]", self.worlds.possible(table.by_row))
+        return [table.rows[n].row for n in sorted(numbers) if n != GAP]
+
+    def is_certain(self, row: CompiledRow) -> bool:
+        """Whether a row's condition holds in every completion of the unknowns."""
+        return self.worlds.possible(row.holds) == {True}
+
+    def reason(self, row: Row) -> Reason:
+        """The row as a reason, with this patient's facts."""
+        if row.id not in self._reasons:
+            assumed = f" (assumption: {row.rationale})" if row.assumption and row.rationale else ""
+            self._reasons[row.id] = Reason(
+                rule=row.id,
+                sentences=row.sentences,
+                references=row.references,
+                facts={name: self.shown(name) for part in row.when for name in part},
+                text=row.text + assumed,
+                strength=row.strength,
+                assumption=row.assumption,
+            )
+        return self._reasons[row.id]
+
+    def shown(self, name: str) -> Any:
+        """One fact as a reader writes it: a value, what is still possible, or None if unknown."""
+        if name not in self._shown:
+            self._shown[name] = self._show(name)
+        return self._shown[name]
+
+    def shown_facts(self) -> dict[str, Any]:
+        """The document's known fields, and the facts derived from the lesion list."""
+        names = [name for name in FIELDS if name not in NOT_TRACED]
+        derived = [
+            v.name for v in self.rules.variables if v.name not in FIELDS and v.name in self.standing.facts
+        ]
+        return as_written(self.findings, names) | {name: self.shown(name) for name in derived}
+
+    def trace(self) -> tuple[TraceStep, ...]:
+        """Every deciding table that has something to decide here."""
+        steps: list[TraceStep] = []
+        for name, table in self.rules.tables.items():
+            if name == "control_scan" and self.findings.post_ablation is None:
+                continue
+            rows = self.rows_reached(table)
+            steps.append(
+                TraceStep(
+                    table=name,
+                    rows=tuple((self.reason(row), str(row.then)) for row in rows),
+                    outcomes=tuple(sorted({str(row.then) for row in rows})),
+                )
+            )
+        return tuple(steps)
+
+    def _show(self, name: str) -> Any:
+        if name in self.rules.tables:
+            return " or ".join(sorted(str(outcome) for outcome in self.outcomes(name))) or None
+        variable = self.rules.variable(name)
+        fact = self.standing.facts.get(name)
+        if isinstance(fact, Span) and fact.low == fact.high:
+            return int(fact.low) if fact.low == int(fact.low) else fact.low
+        if fact is None and self.worlds.cells(self.rules.index[name]) == variable.cells():
+            return None
+        if name == "ki67" and self.findings.ki67 is not None:
+            return str(self.findings.ki67)
+        return variable.text(self.worlds.cells(self.rules.index[name]))

@@ -1,0 +1,267 @@
+"""A rule set compiled to decision diagrams: read once, then a case costs a walk through them."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from netseg.allocate.cells import Span, Variable
+from netseg.allocate.diagram import Diagrams
+from netseg.allocate.tables import RuleSource, RuleTableError, read_rule_source
+from netseg.domain.codes import Code
+from netseg.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from netseg.allocate.tables import Row, Table, When
+
+RULES_FOLDER = Path(__file__).parent / "rules"
+
+GAP = -1
+"""Row number of a case that no row of a table covers; the checks prove that none exists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledRow:
+    """A row with the diagram of its own condition."""
+
+    row: Row
+    holds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompiledTable:
+    """A table as diagrams.
+
+    Attributes:
+        table: As read.
+        rows: Its rows with their conditions.
+        by_row: Leads to the number of the row that decides, or `GAP`.
+        by_outcome: Leads to the row's outcome, or None for a gap.
+        pro: Rows that argue for.
+        contra: Rows that argue against.
+    """
+
+    table: Table
+    rows: tuple[CompiledRow, ...]
+    by_row: int
+    by_outcome: int
+    pro: tuple[CompiledRow, ...]
+    contra: tuple[CompiledRow, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSet:
+    """A compiled rule set. Treat as a value; everything in it is derived from `source`.
+
+    Attributes:
+        source: As read.
+        variables: The facts that the tables ask for, in order.
+        index: Place of each variable.
+        diagrams: All diagrams.
+        tables: Deciding tables by name.
+        options: Option tables by option id.
+        constraints: Diagrams that are true where a constraint is violated.
+        imaging: Rows that name a scan.
+        flags: Rows that raise a flag.
+        outcome_names: Leaves "pattern is X", for counterfactuals, by (table, outcome).
+    """
+
+    source: RuleSource
+    variables: tuple[Variable, ...]
+    index: Mapping[str, int]
+    diagrams: Diagrams
+    tables: Mapping[str, CompiledTable]
+    options: Mapping[str, CompiledTable]
+    constraints: tuple[CompiledRow, ...]
+    imaging: tuple[CompiledRow, ...]
+    flags: tuple[CompiledRow, ...]
+    always_care: int
+    outcome_is: Mapping[tuple[str, str], int]
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.source.id
+
+    @property
+    def sha256(self) -> str:
+        """Hash over its files."""
+        return self.source.sha256
+
+    def variable(self, name: str) -> Variable:
+        """A variable by name."""
+        return self.variables[self.index[name]]
+
+
+def available_rules() -> tuple[str, ...]:
+    """Names of the rule sets that netseg carries."""
+    return tuple(sorted(f.parent.name for f in RULES_FOLDER.glob("*/rules.yaml")))
+
+
+@functools.cache
+def load_rules(name: str = "seed-2020") -> RuleSet:
+    """A rule set that netseg carries, by name.
+
+    Raises:
+        UsageError: If there is none of this name.
+    """
+    if name not in available_rules():
+        raise UsageError(
+            Code.CONFIG_RANGE,
+            f"there is no rule set {name!r}; there are {', '.join(available_rules())}.",
+            hint="Choose one with --rules.",
+        )
+    return compile_rules(read_rule_source(RULES_FOLDER / name))
+
+
+def compile_rules(source: RuleSource) -> RuleSet:
+    """Compile a rule set.
+
+    Raises:
+        RuleTableError: If a condition asks for something unknown or compares it wrongly.
+    """
+    return _Compiler(source).compile()
+
+
+class _Compiler:
+    """Holds what is compiled so far, so that later tables may ask for earlier ones."""
+
+    def __init__(self, source: RuleSource) -> None:
+        self.source = source
+        self.diagrams = Diagrams()
+        self.tables: dict[str, CompiledTable] = {}
+        self.variables = _variables(source)
+        self.index = {v.name: place for place, v in enumerate(self.variables)}
+
+    def compile(self) -> RuleSet:
+        """Everything in the order of the files."""
+        for table in self.source.tables:
+            self.tables[table.name] = self._table(table)
+        options = {table.name: self._table(table) for table in self.source.options}
+        constraints = self._rows(self.source.constraints)
+        care = self.diagrams.TRUE
+        for c in constraints:
+            if not {"if_stated", "unless_stated"} & set(c.row.extras):
+                care = self.diagrams.both(care, self.diagrams.opposite(c.holds))
+        return RuleSet(
+            source=self.source,
+            variables=self.variables,
+            index=self.index,
+            diagrams=self.diagrams,
+            tables=self.tables,
+            options=options,
+            constraints=constraints,
+            imaging=self._rows(self.source.imaging),
+            flags=self._rows(self.source.flags),
+            always_care=care,
+            outcome_is={
+                (name, str(outcome)): self._derived(name, [outcome])
+                for name, table in self.tables.items()
+                for outcome in {row.row.then for row in table.rows}
+            },
+        )
+
+    def _table(self, table: Table) -> CompiledTable:
+        rows = self._rows(table.rows)
+        by_row = self.diagrams.leaf(GAP)
+        for number in range(len(rows) - 1, -1, -1):
+            by_row = self.diagrams.choose(rows[number].holds, self.diagrams.leaf(number), by_row)
+        outcomes = [row.row.then for row in rows]
+
+        def outcome(number: Any) -> Any:
+            return None if number == GAP else outcomes[number]
+
+        return CompiledTable(
+            table=table,
+            rows=rows,
+            by_row=by_row,
+            by_outcome=self.diagrams.relabel(by_row, outcome),
+            pro=self._rows(table.pro),
+            contra=self._rows(table.contra),
+        )
+
+    def _rows(self, rows: Iterable[Row]) -> tuple[CompiledRow, ...]:
+        return tuple(CompiledRow(row=row, holds=self._when(row)) for row in rows)
+
+    def _when(self, row: Row) -> int:
+        any_of = self.diagrams.FALSE
+        for conditions in row.when:
+            all_of = self.diagrams.TRUE
+            for name, wanted in reversed(list(conditions.items())):
+                try:
+                    one = self._condition(name, wanted)
+                except ValueError as problem:
+                    raise RuleTableError(f"row {row.id}: {problem}") from problem
+                all_of = self.diagrams.both(one, all_of)
+            any_of = self.diagrams.either(any_of, all_of)
+        return any_of
+
+    def _condition(self, name: str, wanted: Any) -> int:
+        if name in self.tables:
+            return self._derived(name, as_list(wanted))
+        if name not in self.index:
+            raise ValueError(f"no fact or earlier table is called {name!r}.")
+        place = self.index[name]
+        variable = self.variables[place]
+        return self.diagrams.among(place, cells_wanted(variable, wanted), variable.size)
+
+    def _derived(self, name: str, wanted: list[Any]) -> int:
+        table = self.tables[name]
+        known = {row.row.then for row in table.rows}
+        if not set(wanted) <= known:
+            raise ValueError(f"table {name} has no outcome {sorted(set(wanted) - known)}.")
+        chosen = set(wanted)
+
+        def is_chosen(outcome: Any) -> bool:
+            return outcome in chosen
+
+        return self.diagrams.relabel(table.by_outcome, is_chosen)
+
+
+def as_list(wanted: Any) -> list[Any]:
+    """A condition's value or values."""
+    return cast("list[Any]", wanted) if isinstance(wanted, list) else [wanted]
+
+
+def cells_wanted(variable: Variable, wanted: Any) -> frozenset[int]:
+    """The cells that a condition on a variable names."""
+    if variable.is_number:
+        return variable.cells_of(Span.from_condition(wanted))
+    return variable.cells_named(as_list(wanted))
+
+
+def _variables(source: RuleSource) -> tuple[Variable, ...]:
+    """The declared facts, numbers cut wherever a row compares them."""
+    cuts: dict[str, set[float]] = {}
+    for name, wanted in _conditions(source):
+        if isinstance(wanted, str) and any(sign in wanted for sign in ("<", ">", "=", "..")):
+            cuts.setdefault(name, set()).update(Span.from_condition(wanted).ends())
+    found: list[Variable] = []
+    for entry in source.inputs:
+        kind = entry.get("type", "choice")
+        values: tuple[Any, ...] = (False, True) if kind == "flag" else tuple(entry.get("values", ()))
+        found.append(
+            Variable(
+                name=entry["name"],
+                field=entry.get("field", entry["name"]),
+                values=values,
+                cuts=tuple(sorted(cuts.get(entry["name"], ()))) if kind == "number" else (),
+                low=float(entry.get("low", 0)),
+                high=float(entry.get("high", float("inf"))),
+                whole=bool(entry.get("whole", False)),
+                unit=entry.get("unit", ""),
+            )
+        )
+    return tuple(found)
+
+
+def _conditions(source: RuleSource) -> Iterator[tuple[str, Any]]:
+    from netseg.allocate.tables import all_rows
+
+    for row in all_rows(source):
+        for conditions in row.when:
+            yield from conditions.items()
