@@ -32,7 +32,8 @@ def lesions_csv(findings: Findings) -> bytes:
 
     Lengths in mm, volumes in ml, coordinates LPS. Unknown is an empty cell.
     """
-    measured = sorted({name for lesion in findings.lesions for name in lesion.measures})
+    named = {name for lesion in findings.lesions for name in lesion.measures}
+    measured = sorted(named - set(LESION_COLUMNS))
     rows = [_lesion_row(lesion) for lesion in findings.lesions]
     return to_csv((*LESION_COLUMNS, *measured), rows)
 
