@@ -242,7 +242,8 @@ def _positive(entry: dict[Any, Any], key: str, where: str, *, zero: bool) -> flo
         return None
     value = entry[key]
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong(f"{where}: {key}", "a number", value)
+        expected = "a number written out (YAML reads 1e8 as text: 100000000)"
+        raise _wrong(f"{where}: {key}", expected, value)
     if not (0 < value < float("inf") or (zero and value == 0)):
         raise _range(f"{where}: {key} is {value}; a positive number is expected.")
     return float(value)
