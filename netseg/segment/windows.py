@@ -1,0 +1,118 @@
+"""A network applied to an image larger than its patch."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from netseg.domain import Code, StudyRejectedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Place = tuple[slice, slice, slice]
+
+
+def places(
+    shape: tuple[int, int, int], patch: tuple[int, int, int], overlap: float
+) -> Iterator[Place]:
+    """Patches that cover an image, evenly spread, neighbours sharing at least `overlap`.
+
+    Args:
+        shape: The image, no smaller than the patch.
+        patch: Voxels of a patch.
+        overlap: Share of the patch edge, in [0, 1).
+    """
+    starts = []
+    for size, edge in zip(shape, patch, strict=True):
+        step = max(1, int(edge * (1.0 - overlap)))
+        count = int(np.ceil((size - edge) / step)) + 1
+        starts.append(np.linspace(0, size - edge, count).round().astype(int))
+    for corner in itertools.product(*starts):
+        i, j, k = (slice(int(s), int(s) + n) for s, n in zip(corner, patch, strict=True))
+        yield i, j, k
+
+
+def _bell(patch: tuple[int, int, int]) -> torch.Tensor:
+    """Trust in a patch's voxels: most in the middle, an eighth of the edge as deviation."""
+    bells = []
+    for n in patch:
+        at = (torch.arange(n, dtype=torch.float32) - 0.5 * (n - 1)) / (n / 8.0)
+        bells.append(torch.exp(-0.5 * at**2).clamp_min(1e-3))
+    return bells[0][:, None, None] * bells[1][None, :, None] * bells[2][None, None, :]
+
+
+@torch.inference_mode()
+def predict(
+    network: torch.nn.Module,
+    image: torch.Tensor,
+    patch: tuple[int, int, int],
+    *,
+    beyond: tuple[float, ...],
+    overlap: float = 0.5,
+    where: torch.Tensor | None = None,
+    device: torch.device,
+) -> np.ndarray:
+    """Probability per voxel.
+
+    Patches are weighed by a bell curve. On CUDA and on processors with bf16 arithmetic the network
+    runs in bf16.
+
+    Args:
+        network: One logit per voxel.
+        image: Channels first, (c, i, j, k).
+        patch: Voxels of a patch.
+        beyond: What each channel holds outside the image, where that is smaller than a patch.
+        overlap: Share of the patch edge that neighbours have in common.
+        where: Patches that hold none of these voxels are skipped; their probability is 0.
+        device: Where to compute.
+
+    Returns:
+        (i, j, k) float32.
+
+    Raises:
+        StudyRejectedError: If the network answers with NaN.
+    """
+    shape = tuple(int(n) for n in image.shape[1:])
+    padded = _pad(image, patch, beyond)
+    if where is not None:
+        where = _pad(where[None].float(), patch, (0.0,))[0] > 0
+    full = tuple(int(n) for n in padded.shape[1:])
+    total, weight = torch.zeros(full), torch.zeros(full)
+    bell = _bell(patch)
+    for place in places(full, patch, overlap):  # pyright: ignore[reportArgumentType]
+        if where is not None and not bool(where[place].any()):
+            continue
+        part = padded[(slice(None), *place)][None].to(device)
+        with torch.autocast(device.type, torch.bfloat16, enabled=runs_bf16(device)):
+            logits = network(part)
+        total[place] += torch.sigmoid(logits[0, 0].float()).cpu() * bell
+        weight[place] += bell
+    answer = (total / weight.clamp_min(1e-6))[: shape[0], : shape[1], : shape[2]].numpy()
+    if not np.isfinite(answer).all():
+        raise StudyRejectedError(
+            Code.NON_FINITE_OUTPUT,
+            f"the network answered NaN for {int((~np.isfinite(answer)).sum())} voxels.",
+            hint="Check the weights with `netseg validate --weights FILE`.",
+        )
+    return answer
+
+
+def _pad(
+    image: torch.Tensor, patch: tuple[int, int, int], beyond: tuple[float, ...]
+) -> torch.Tensor:
+    room = [max(0, p - n) for n, p in zip(image.shape[1:], patch, strict=True)]
+    pads = [0, room[2], 0, room[1], 0, room[0]]
+    return torch.stack(
+        [torch.nn.functional.pad(c, pads, value=v) for c, v in zip(image, beyond, strict=True)]
+    )
+
+
+def runs_bf16(device: torch.device) -> bool:
+    """Whether the device multiplies bf16 natively; elsewhere fp32 is faster."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device.type == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001

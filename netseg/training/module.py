@@ -1,0 +1,108 @@
+"""The Lightning module: one logit per voxel, Dice and cross-entropy, averaged weights."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netseg.segment.networks import NetworkSpec
+
+
+def dice_and_cross_entropy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    """Soft Dice loss over the whole batch plus voxel-wise cross-entropy.
+
+    The Dice term counts the batch as one region and is smoothed by a hundred voxels: a patch
+    without any lesion then asks for nothing but silence, and does not divide by zero.
+    """
+    logits = logits.float()
+    probability = torch.sigmoid(logits)
+    overlap = (probability * truth).sum()
+    both = probability.sum() + truth.sum()
+    dice = 1.0 - (2.0 * overlap + 100.0) / (both + 100.0)
+    return dice + binary_cross_entropy_with_logits(logits, truth)
+
+
+class VoxelClassifier(pl.LightningModule):
+    """A network that says for every voxel whether it belongs to the structure.
+
+    Attributes:
+        network: What is trained.
+        averaged: Exponential average of its weights; this is what is shipped.
+    """
+
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        *,
+        learning_rate: float,
+        warmup_steps: int,
+        total_steps: int,
+        cosine_steps: int,
+        cooldown_steps: int,
+        average_decay: float,
+        weight_decay: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.learning_rate = learning_rate
+        self.warmup_steps = warmup_steps
+        self.total_steps = total_steps
+        self.cosine_steps = cosine_steps
+        self.cooldown_steps = cooldown_steps
+        self.average_decay = average_decay
+        self.weight_decay = weight_decay
+        self.network = spec.build().to(memory_format=torch.channels_last_3d)
+        self.averaged = spec.build()
+        self.averaged.load_state_dict(self.network.state_dict())
+        self.averaged.requires_grad_(requires_grad=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Logits of the trained network, (b, 1, i, j, k)."""
+        return self.network(x.contiguous(memory_format=torch.channels_last_3d))
+
+    def training_step(
+        self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int
+    ) -> torch.Tensor:
+        """Loss of one step."""
+        del batch_idx
+        image, truth = batch
+        loss = dice_and_cross_entropy(self(image), truth)
+        self.log("loss", loss.detach(), on_step=True, on_epoch=False)
+        return loss
+
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Move the averaged weights a little towards the trained ones."""
+        del outputs, batch, batch_idx
+        step = self.trainer.global_step
+        keep = min(self.average_decay, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for slow, fast in zip(
+                self.averaged.parameters(), self.network.parameters(), strict=True
+            ):
+                slow.lerp_(fast, 1.0 - keep)
+
+    def configure_optimizers(self) -> Mapping[str, Any]:
+        """AdamW with warm-up, a cosine, and a straight way down over the last steps."""
+        optimizer = torch.optim.AdamW(
+            self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
+        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._share)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def _share(self, step: int) -> float:
+        if step < self.warmup_steps:
+            return (step + 1) / self.warmup_steps
+        done = (step - self.warmup_steps) / max(1, self.cosine_steps - self.warmup_steps)
+        share = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
+        left = max(0, self.total_steps - step)
+        return share * max(0.01, min(1.0, left / max(1, self.cooldown_steps)))

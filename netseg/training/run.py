@@ -1,0 +1,107 @@
+"""Everything `python train.py` does: networks trained one after the other, then packed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netseg.domain import Code, UsageError
+from netseg.segment.card import ROLES, NetworkCard
+from netseg.training.export import export
+from netseg.training.fit import fit
+from netseg.training.registry import build
+from netseg.training.steps import Curriculum
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from netseg.tracking import Tracker
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """What a training run left behind.
+
+    Attributes:
+        folder: The run's folder; a checkpoint per network below it.
+        weights: The packed weights, None unless both networks were trained.
+    """
+
+    folder: Path
+    weights: Path | None
+
+
+def run(settings: Mapping[str, Any]) -> Trained:
+    """Train the networks of a configuration.
+
+    Args:
+        settings: `name`, `output`, `resume`, `tracking`, `networks` by role, `about`; plain values,
+            `_target_` words of the registry.
+
+    Returns:
+        Where the results lie.
+
+    Raises:
+        UsageError: If a setting is refused, or the folder holds a run and `resume` is not set.
+    """
+    folder = Path(settings["output"])
+    networks = settings["networks"]
+    _require_known(networks)
+    done: dict[str, tuple[torch.nn.Module, NetworkCard]] = {}
+    for role in (r for r in ROLES if networks.get(r)):
+        done[role] = _train(role, networks[role], settings, folder / role)
+    if set(done) != set(ROLES):
+        return Trained(folder=folder, weights=None)
+    path = folder / f"{settings['name']}.safetensors"
+    card = export(done, path, name=settings["name"], about=settings.get("about") or {})
+    logger.info("weights %s with checksum %s", path.name, card.sha256[:12])
+    return Trained(folder=folder, weights=path)
+
+
+def config_sha256(settings: Mapping[str, Any]) -> str:
+    """Hash of what decides a run's result."""
+    decides = {k: v for k, v in settings.items() if k in ("name", "networks")}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
+
+
+def _train(
+    role: str, network: Mapping[str, Any], settings: Mapping[str, Any], folder: Path
+) -> tuple[torch.nn.Module, NetworkCard]:
+    resume = bool(settings["resume"])
+    if (folder / "last.ckpt").is_file() and not resume:
+        raise UsageError(
+            Code.CONFIG_RANGE,
+            f"{folder.parent.name}/{role} already holds a checkpoint.",
+            hint="Go on with resume=true, or choose another output=FOLDER.",
+        )
+    spec, schedule = build(network["network"]), build(network["schedule"])
+    entry = NetworkCard(
+        spec=spec,
+        spacing_mm=network["spacing_mm"],
+        patch=tuple(network["patch"]),  # pyright: ignore[reportArgumentType]
+        threshold=network["threshold"],
+    )
+    task = Curriculum(build(network["stages"]))
+    tracker: Tracker = build(settings["tracking"], run=f"{settings['name']}-{role}")
+    tracker.params({**network, "config_sha256": config_sha256(settings)})
+    module = fit(spec, task, schedule, folder=folder, tracker=tracker, resume=resume)
+    tracker.close()
+    return module.averaged, entry
+
+
+def _require_known(networks: Mapping[str, Any]) -> None:
+    unknown = set(networks) - set(ROLES)
+    if unknown or not any(networks.values()):
+        raise UsageError(
+            Code.CONFIG_UNKNOWN_KEY,
+            f"networks are {', '.join(ROLES)}; got {', '.join(networks) or 'none'}.",
+            hint="python train.py experiment=first_ct trains both.",
+        )
