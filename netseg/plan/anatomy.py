@@ -161,11 +161,13 @@ def _dense_and_gas(
     """Bone, lung and bowel gas."""
     bone = cover(Mask(fine.values > BONE_HU, fine.grid), ct.grid) & body.inside & ~liver
     gas = components(Mask((ct.values < GAS_HU) & body.inside, ct.grid))
-    sizes = np.bincount(gas.labels.ravel()) * ct.grid.voxel_volume_ml
-    large = [n for n in np.flatnonzero(sizes >= LUNG_ML) if n != 0]
+    is_lung = np.bincount(gas.labels.ravel()) * ct.grid.voxel_volume_ml >= LUNG_ML
+    is_lung[0] = False
     dome = _highest(liver, ct.grid)
-    lungs = [n for n in large if _highest(gas.labels == n, ct.grid) > dome - BELOW_DOME_MM]
-    lung = np.isin(gas.labels, lungs, kind="table")
+    for number in np.flatnonzero(is_lung):
+        top = _highest(gas.labels == number, ct.grid)
+        is_lung[number] = top > dome - BELOW_DOME_MM
+    lung = is_lung[gas.labels]
     return {
         "bone": parts_of_at_least(bone, ct.grid, BONE_ML),
         "lung": lung,
