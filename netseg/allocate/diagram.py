@@ -8,6 +8,7 @@ Computers 1986;35:677-691; here with more than two children).
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 
 LEAF = 1 << 30
 """The "variable" of leaves; comes after every real one."""
+
+
+class Impossible(Enum):
+    """The outcome of facts that contradict each other."""
+
+    WORLD = "impossible"
 
 
 class Diagrams:
@@ -31,9 +38,11 @@ class Diagrams:
         self._choices: dict[tuple[int, int, int], int] = {}
         self.leaf(value=False)
         self.leaf(value=True)
+        self.leaf(Impossible.WORLD)
 
     FALSE = 0
     TRUE = 1
+    IMPOSSIBLE = 2
 
     def leaf(self, value: Hashable) -> int:
         """The leaf of one outcome."""

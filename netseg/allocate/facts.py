@@ -20,8 +20,7 @@ Facts = dict[str, "frozenset[str | bool | int] | Span"]
 """Possible values by fact: a set of names or a span of numbers. A fact that is absent is unknown."""
 
 PLAIN = (
-    "extrahepatic_disease", "differentiation", "grade_reported", "liver_pattern_reported",
-    "r0_a0_possible", "fit_for_local_treatment", "primary", "primary_resected", "functioning",
+    "extrahepatic_disease", "differentiation", "r0_a0_possible", "fit_for_local_treatment", "primary", "primary_resected", "functioning",
     "symptomatic", "disease_course", "liver_surgery_possible", "general_anaesthesia_possible",
     "achievable_cytoreduction_pct", "prior_whipple", "portal_vein_thrombosis", "hepatic_failure",
     "hepatopulmonary_shunt_pct", "ga68_pet", "planar_sstr_scintigraphy", "other_drugs_available",
@@ -34,6 +33,8 @@ LESION_FACTS = (
     "lesion_count", "lesion_spread", "lesser_lobe_largest_cm", "lesser_lobe_count",
     "segments_affected", "largest_cm", "smallest_cm", "lowest_lesion_confidence",
 )  # fmt: skip
+
+NOT_STATED = "not_stated"
 
 WHIPPLE_TERMS = frozenset({"whipple", "whipple procedure", "pancreaticoduodenectomy"})
 """Entries of `prior_operations` that mean a Whipple procedure; compared whole, not searched for."""
@@ -56,11 +57,7 @@ def known_facts(findings: ClinicalFindings) -> Facts:
             facts[name] = plain_fact(value)
     if findings.ki67 is not None:
         facts["ki67"] = ki67_span(findings.ki67)
-    if findings.extrahepatic_sites is not None:
-        facts["extrahepatic_sites_named"] = frozenset({bool(findings.extrahepatic_sites)})
-    if findings.prior_operations is not None:
-        listed = {operation.strip().lower() for operation in findings.prior_operations}
-        facts["whipple_listed"] = frozenset({bool(listed & WHIPPLE_TERMS)})
+    facts.update(_statements(findings))
     facts.update(_receptors(findings.sstr))
     facts.update(lesion_facts(findings.lesions, findings.lesion_count))
     facts.update(_post_ablation(findings.post_ablation))
@@ -117,6 +114,26 @@ def cells_of_facts(facts: Facts, rules: RuleSet) -> list[frozenset[int]]:
         else:
             cells.append(variable.cells_named(fact))
     return cells
+
+
+def _statements(findings: ClinicalFindings) -> Facts:
+    """What was stated beside a measurement, and what was not stated at all; never unknown."""
+    sites, operations = findings.extrahepatic_sites, findings.prior_operations
+    named = listed = NOT_STATED
+    if sites is not None:
+        named = "named" if sites else "none_named"
+    if operations is not None:
+        terms = {operation.strip().lower() for operation in operations}
+        listed = "listed" if terms & WHIPPLE_TERMS else "not_listed"
+    grade, pattern = findings.grade_reported, findings.liver_pattern_reported
+    return {
+        "extrahepatic_sites_named": frozenset({named}),
+        "whipple_listed": frozenset({listed}),
+        "grade_reported": frozenset({NOT_STATED if grade is None else str(grade)}),
+        "liver_pattern_reported": frozenset({NOT_STATED if pattern is None else str(pattern)}),
+        "gastric_type_stated": frozenset({findings.gastric_type is not None}),
+        "sstr_stated": frozenset({findings.sstr is not None}),
+    }
 
 
 def _receptors(sstr: Receptor | int | None) -> Facts:

@@ -31,24 +31,31 @@ class Reading:
         self.rules = rules
         self.worlds = standing.worlds
         self._outcomes: dict[str, frozenset[Hashable]] = {}
+        self._rows: dict[str, list[Row]] = {}
         self._shown: dict[str, Any] = {}
         self._reasons: dict[str, Reason] = {}
 
     def outcomes(self, table: str) -> frozenset[Hashable]:
         """Every outcome of a deciding table that some completion of the unknowns gives."""
         if table not in self._outcomes:
-            compiled = self.rules.tables[table]
-            self._outcomes[table] = self.worlds.possible(compiled.by_outcome) - {None}
+            rows = self.rows_reached(self.rules.tables[table])
+            self._outcomes[table] = frozenset(row.then for row in rows)
         return self._outcomes[table]
 
     def rows_reached(self, table: CompiledTable) -> list[Row]:
         """The rows that decide in some completion of the unknowns, in the table's order."""
-        numbers = cast("frozenset[int]", self.worlds.possible(table.by_row))
-        return [table.rows[n].row for n in sorted(numbers) if n != GAP]
+        if table.table.name not in self._rows:
+            numbers = cast("frozenset[int]", self._seen(table.by_row, table.row_here))
+            self._rows[table.table.name] = [table.rows[n].row for n in sorted(numbers) if n != GAP]
+        return self._rows[table.table.name]
 
     def is_certain(self, row: CompiledRow) -> bool:
         """Whether a row's condition holds in every completion of the unknowns."""
-        return self.worlds.possible(row.holds) == {True}
+        return self._seen(row.holds, row.holds_here) == {True}
+
+    def _seen(self, plain: int, here: int) -> frozenset[Hashable]:
+        """Outcomes within the constraints; where the facts contradict each other, without them."""
+        return self.worlds.possible(here) or self.worlds.possible(plain)
 
     def reason(self, row: Row) -> Reason:
         """The row as a reason, with this patient's facts."""

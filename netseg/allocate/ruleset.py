@@ -26,10 +26,17 @@ GAP = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledRow:
-    """A row with the diagram of its own condition."""
+    """A row with the diagram of its own condition.
+
+    Attributes:
+        row: As read.
+        holds: True where the condition holds.
+        holds_here: The same, impossible where the rule set's constraints are violated.
+    """
 
     row: Row
     holds: int
+    holds_here: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,8 @@ class CompiledTable:
         rows: Its rows with their conditions.
         by_row: Leads to the number of the row that decides, or `GAP`.
         by_outcome: Leads to the row's outcome, or None for a gap.
+        row_here: As `by_row`, impossible where the rule set's constraints are violated.
+        outcome_here: As `by_outcome`, likewise.
         pro: Rows that argue for.
         contra: Rows that argue against.
     """
@@ -49,6 +58,8 @@ class CompiledTable:
     rows: tuple[CompiledRow, ...]
     by_row: int
     by_outcome: int
+    row_here: int
+    outcome_here: int
     pro: tuple[CompiledRow, ...]
     contra: tuple[CompiledRow, ...]
 
@@ -64,10 +75,11 @@ class RuleSet:
         diagrams: All diagrams.
         tables: Deciding tables by name.
         options: Option tables by option id.
-        constraints: Diagrams that are true where a constraint is violated.
+        constraints: Rows whose condition cannot be true.
+        consistent: True where no constraint is violated.
         imaging: Rows that name a scan.
         flags: Rows that raise a flag.
-        outcome_names: Leaves "pattern is X", for counterfactuals, by (table, outcome).
+        route_if_pattern: The route where the liver has a given pattern, else impossible.
     """
 
     source: RuleSource
@@ -79,8 +91,8 @@ class RuleSet:
     constraints: tuple[CompiledRow, ...]
     imaging: tuple[CompiledRow, ...]
     flags: tuple[CompiledRow, ...]
-    always_care: int
-    outcome_is: Mapping[tuple[str, str], int]
+    consistent: int
+    route_if_pattern: Mapping[str, int]
 
     @property
     def id(self) -> str:
@@ -133,6 +145,7 @@ class _Compiler:
     def __init__(self, source: RuleSource) -> None:
         self.source = source
         self.diagrams = Diagrams()
+        self.care = self.diagrams.TRUE
         self.tables: dict[str, CompiledTable] = {}
         self.variables = _variables(source)
         self.index = {v.name: place for place, v in enumerate(self.variables)}
@@ -141,12 +154,10 @@ class _Compiler:
         """Everything in the order of the files."""
         for table in self.source.tables:
             self.tables[table.name] = self._table(table)
+        self.care = self._consistent()
+        self.tables = {name: self._guarded(table) for name, table in self.tables.items()}
         options = {table.name: self._table(table) for table in self.source.options}
         constraints = self._rows(self.source.constraints)
-        care = self.diagrams.TRUE
-        for c in constraints:
-            if not {"if_stated", "unless_stated"} & set(c.row.extras):
-                care = self.diagrams.both(care, self.diagrams.opposite(c.holds))
         return RuleSet(
             source=self.source,
             variables=self.variables,
@@ -157,11 +168,10 @@ class _Compiler:
             constraints=constraints,
             imaging=self._rows(self.source.imaging),
             flags=self._rows(self.source.flags),
-            always_care=care,
-            outcome_is={
-                (name, str(outcome)): self._derived(name, [outcome])
-                for name, table in self.tables.items()
-                for outcome in {row.row.then for row in table.rows}
+            consistent=self.care,
+            route_if_pattern={
+                str(row.row.then): self._route_if(row.row.then)
+                for row in self.tables["pattern"].rows
             },
         )
 
@@ -175,17 +185,43 @@ class _Compiler:
         def outcome(number: Any) -> Any:
             return None if number == GAP else outcomes[number]
 
+        by_outcome = self.diagrams.relabel(by_row, outcome)
         return CompiledTable(
             table=table,
             rows=rows,
             by_row=by_row,
-            by_outcome=self.diagrams.relabel(by_row, outcome),
+            by_outcome=by_outcome,
+            row_here=self._here(by_row),
+            outcome_here=self._here(by_outcome),
             pro=self._rows(table.pro),
             contra=self._rows(table.contra),
         )
 
+    def _route_if(self, pattern: str | None) -> int:
+        route = self.tables["route"].outcome_here
+        return self.diagrams.choose(
+            self._derived("pattern", [pattern]), route, self.diagrams.IMPOSSIBLE
+        )
+
+    def _guarded(self, table: CompiledTable) -> CompiledTable:
+        """The table again, now that the constraints, which ask for tables, are known."""
+        return self._table(table.table)
+
+    def _consistent(self) -> int:
+        care = self.diagrams.TRUE
+        for row in self.source.constraints:
+            care = self.diagrams.both(care, self.diagrams.opposite(self._when(row)))
+        return care
+
+    def _here(self, diagram: int) -> int:
+        return self.diagrams.choose(self.care, diagram, self.diagrams.IMPOSSIBLE)
+
     def _rows(self, rows: Iterable[Row]) -> tuple[CompiledRow, ...]:
-        return tuple(CompiledRow(row=row, holds=self._when(row)) for row in rows)
+        found: list[CompiledRow] = []
+        for row in rows:
+            holds = self._when(row)
+            found.append(CompiledRow(row=row, holds=holds, holds_here=self._here(holds)))
+        return tuple(found)
 
     def _when(self, row: Row) -> int:
         any_of = self.diagrams.FALSE

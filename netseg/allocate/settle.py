@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from netseg.allocate.document import FIELDS
-from netseg.allocate.facts import LESION_FACTS, Facts, cells_of_facts, known_facts, lesion_facts
+from netseg.allocate.facts import (
+    LESION_FACTS,
+    NOT_STATED,
+    Facts,
+    cells_of_facts,
+    known_facts,
+    lesion_facts,
+)
 from netseg.allocate.worlds import Worlds
 from netseg.domain.allocation import Conflict, Flag
 
@@ -15,14 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
     from netseg.allocate.ruleset import CompiledRow, RuleSet
-    from netseg.domain.clinical import ClinicalFindings
+    from netseg.domain.clinical import ClinicalFindings, LiverLesion
 
 MEASURED_BESIDE = {"grade_reported": ("ki67",), "liver_pattern_reported": LESION_FACTS}
 """Which measured facts stand beside a reported one."""
 
-MISMATCH_FLAGS = {
-    "grade_reported": "grade_vs_ki67_mismatch",
-    "liver_pattern_reported": "pattern_reported_vs_measured",
+MISMATCHES = {
+    "grade_reported": ("grade_vs_ki67_mismatch", ("grade_reported", "ki67")),
+    "liver_pattern_reported": (
+        "pattern_reported_vs_measured",
+        ("liver_pattern_reported", "lesions", "lesion_count"),
+    ),
 }
 
 
@@ -32,17 +41,15 @@ class Standing:
 
     Attributes:
         facts: Possible values by fact.
-        worlds: Every patient that agrees with them; with a contradiction, ignoring it.
-        hard_care: Constraints without the reported statements, for counterfactuals.
+        worlds: Every patient that agrees with them.
         control: Outcomes of the control scan's table.
         conflicts: Contradictions.
         routes: Every route that one of the contradicting statements leads to.
-        flags: Differences that do not change the route.
+        flags: Differences between what was reported and what was measured.
     """
 
     facts: Facts
     worlds: Worlds
-    hard_care: int
     control: frozenset[Hashable]
     conflicts: tuple[Conflict, ...]
     routes: frozenset[Hashable]
@@ -53,25 +60,23 @@ def settle(findings: ClinicalFindings, rules: RuleSet) -> Standing:
     """Find the worlds that agree with the findings, and what contradicts what."""
     facts = known_facts(findings)
     control = _control_scan(facts, findings, rules)
-    stated = {name for name in FIELDS if getattr(findings, name) is not None}
-    active = [c for c in rules.constraints if _is_active(c, stated)]
-    cells = cells_of_facts(facts, rules)
-    hard_rows = [c for c in active if "reported" not in c.row.extras]
-    hard = _care(rules, hard_rows)
-    if not Worlds(rules.diagrams, cells, hard).possible(rules.diagrams.TRUE):
-        free = Worlds(rules.diagrams, cells, rules.diagrams.TRUE)
+    measured = facts | {name: frozenset({NOT_STATED}) for name in MEASURED_BESIDE}
+    if not _is_possible(measured, rules):
         return Standing(
-            facts=facts, worlds=free, hard_care=hard, control=control,
-            conflicts=_named(hard_rows, cells, findings, rules), routes=frozenset(), flags=(),
-        )  # fmt: skip
-    check = _ReportedCheck(findings, facts, rules, hard)
-    for group in MEASURED_BESIDE:
-        check.compare(group, [c for c in active if c.row.extras.get("reported") == group])
+            facts=measured,
+            worlds=_worlds(measured, rules),
+            control=control,
+            conflicts=_contradictions(measured, findings, rules),
+            routes=frozenset(),
+            flags=(),
+        )
+    check = _ReportedCheck(findings, measured, rules)
+    for name in MEASURED_BESIDE:
+        check.compare(name, facts[name])
     check.compare_lesion_lists()
     return Standing(
-        facts=facts,
-        worlds=Worlds(rules.diagrams, cells, check.care),
-        hard_care=hard,
+        facts=check.facts,
+        worlds=_worlds(check.facts, rules),
         control=control,
         conflicts=tuple(check.conflicts),
         routes=frozenset(check.routes),
@@ -86,74 +91,70 @@ def as_written(findings: ClinicalFindings, names: Iterable[str]) -> dict[str, An
 
 
 class _ReportedCheck:
-    """Compares reported statements with measured ones, one after the other."""
+    """Takes reported statements beside the measured facts, one after the other."""
 
-    def __init__(self, findings: ClinicalFindings, facts: Facts, rules: RuleSet, hard: int) -> None:
+    def __init__(self, findings: ClinicalFindings, facts: Facts, rules: RuleSet) -> None:
         self.findings = findings
         self.facts = facts
         self.rules = rules
-        self.care = hard
-        self.hard = hard
-        self.cells = cells_of_facts(facts, rules)
         self.conflicts: list[Conflict] = []
         self.flags: list[Flag] = []
         self.routes: set[Hashable] = set()
 
-    def compare(self, group: str, rows: list[CompiledRow]) -> None:
-        """Take the reported statement as a constraint, or name the difference."""
-        if not rows:
+    def compare(self, name: str, reported: Any) -> None:
+        """Let the reported statement narrow the measured facts, or name the difference."""
+        if reported == {NOT_STATED}:
             return
-        narrowed = _care(self.rules, rows, self.care)
-        if Worlds(self.rules.diagrams, self.cells, narrowed).possible(self.rules.diagrams.TRUE):
-            self.care = narrowed
+        together = self.facts | {name: reported}
+        if _is_possible(together, self.rules):
+            self.facts = together
             return
-        freed = {k: v for k, v in self.facts.items() if k not in MEASURED_BESIDE[group]}
-        reported = self._routes(freed, _care(self.rules, rows, self.hard))
-        self._name(MISMATCH_FLAGS[group], rows[0].row.extras["fields"], reported,
-                   rows[0].row.text, rows[0].row.sentences[0])  # fmt: skip
+        mismatch, fields = MISMATCHES[name]
+        alone = {k: v for k, v in together.items() if k not in MEASURED_BESIDE[name]}
+        text = f"{name} says {next(iter(reported))}, the measured facts say otherwise."
+        self._name(mismatch, fields, alone, text)
 
     def compare_lesion_lists(self) -> None:
         """The clinician's own list or count beside the measured list."""
         lesions, own = self.findings.lesions, self.findings.lesions_reported
         if lesions is None:
             return
+        others = {k: v for k, v in self.facts.items() if k not in LESION_FACTS}
         count = self.findings.lesion_count
-        if own is not None and not _same_lesions(lesions, own):
-            self._compare_facts(
-                lesion_facts(own, None), "lesions_reported_vs_measured",
-                ["lesions_reported", "lesions"],
-                "The clinician's lesion list differs from the measured one.",
-            )  # fmt: skip
+        if own is not None and _places(own) != _places(lesions):
+            text = "The clinician's lesion list differs from the measured one."
+            fields = ("lesions_reported", "lesions")
+            self._name("lesions_reported_vs_measured", fields, others | lesion_facts(own, None), text)
         if count is not None and count != len(lesions):
-            known = lesion_facts(None, count)
-            self._compare_facts(
-                known, "lesion_count_vs_list", ["lesion_count", "lesions"],
-                f"lesion_count says {count}, the list of lesions has {len(lesions)}.",
-            )  # fmt: skip
+            text = f"lesion_count says {count}, the list of lesions has {len(lesions)}."
+            fields = ("lesion_count", "lesions")
+            self._name("lesion_count_vs_list", fields, others | lesion_facts(None, count), text)
 
-    def _compare_facts(self, facts: Facts, name: str, fields: list[str], text: str) -> None:
-        kept = {k: v for k, v in self.facts.items() if k not in LESION_FACTS}
-        self._name(name, fields, self._routes(kept | facts, self.care), text, "S049")
-
-    def _routes(self, facts: Facts, care: int) -> frozenset[Hashable]:
-        worlds = Worlds(self.rules.diagrams, cells_of_facts(facts, self.rules), care)
-        return worlds.possible(self.rules.tables["route"].by_outcome)
-
-    def _name(
-        self, name: str, fields: list[str], reported: frozenset[Hashable], text: str, sentence: str
-    ) -> None:
+    def _name(self, name: str, fields: Iterable[str], otherwise: Facts, text: str) -> None:
         """A flag; a conflict too where the route depends on whom one believes."""
-        measured = self._routes(self.facts, self.care)
+        measured, reported = (_routes(f, self.rules) for f in (self.facts, otherwise))
+        ways = [" or ".join(sorted(map(str, way))) or "none" for way in (measured, reported)]
+        changes = f"The route by measurement is {ways[0]}, as reported {ways[1]}."
+        same = measured == reported
+        text = f"{text} {'The route is the same either way.' if same else changes}"
         values = as_written(self.findings, fields)
-        if measured == reported:
-            note = f"{text} The route is the same either way."
-            self.flags.append(Flag(id=name, text=note, sentence=sentence, facts=values))
-            return
-        ways = [" or ".join(sorted(map(str, way))) or "no way" for way in (measured, reported)]
-        explained = f"{text} Measured: {ways[0]}; reported: {ways[1]}."
-        self.flags.append(Flag(id=name, text=explained, sentence=sentence, facts=values))
-        self.conflicts.append(Conflict(id=name, facts=values, text=explained, sentence=sentence))
-        self.routes |= measured | reported
+        self.flags.append(Flag(id=name, text=text, facts=values))
+        if not same:
+            self.conflicts.append(Conflict(id=name, facts=values, text=text))
+            self.routes |= measured | reported
+
+
+def _worlds(facts: Facts, rules: RuleSet) -> Worlds:
+    return Worlds(rules.diagrams, cells_of_facts(facts, rules))
+
+
+def _routes(facts: Facts, rules: RuleSet) -> frozenset[Hashable]:
+    return _worlds(facts, rules).possible(rules.tables["route"].outcome_here)
+
+
+def _is_possible(facts: Facts, rules: RuleSet) -> bool:
+    """Whether some patient agrees with the facts and violates no constraint."""
+    return True in _worlds(facts, rules).possible(rules.consistent)
 
 
 def _control_scan(
@@ -162,39 +163,19 @@ def _control_scan(
     """What the control scan says; sets the fact `ablation_result` where one is on record."""
     if findings.post_ablation is None:
         return frozenset()
-    worlds = Worlds(rules.diagrams, cells_of_facts(facts, rules), rules.diagrams.TRUE)
-    said = worlds.possible(rules.tables["control_scan"].by_outcome)
+    said = _worlds(facts, rules).possible(rules.tables["control_scan"].by_outcome)
     decided = said if said in ({"A0"}, {"not_A0"}) else frozenset({"A0", "not_A0"})
     facts["ablation_result"] = cast("frozenset[str | bool | int]", decided)
     return said
 
 
-def _is_active(constraint: CompiledRow, stated: set[str]) -> bool:
-    extras = constraint.row.extras
-    needed = set(extras.get("if_stated", ()))
-    return needed <= stated and not stated & set(extras.get("unless_stated", ()))
-
-
-def _care(rules: RuleSet, rows: list[CompiledRow], care: int | None = None) -> int:
-    found = rules.diagrams.TRUE if care is None else care
-    for row in rows:
-        found = rules.diagrams.both(found, rules.diagrams.opposite(row.holds))
-    return found
-
-
-def _named(
-    rows: list[CompiledRow],
-    cells: list[frozenset[int]],
-    findings: ClinicalFindings,
-    rules: RuleSet,
+def _contradictions(
+    facts: Facts, findings: ClinicalFindings, rules: RuleSet
 ) -> tuple[Conflict, ...]:
-    """The smallest set of constraints that no world satisfies, one conflict each."""
-    needed = list(rows)
-    for row in rows:
-        fewer = [other for other in needed if other is not row]
-        worlds = Worlds(rules.diagrams, cells, _care(rules, fewer))
-        if not worlds.possible(rules.diagrams.TRUE):
-            needed = fewer
+    """A smallest set of constraints that no patient with these facts satisfies."""
+    worlds = _worlds(facts, rules)
+    violated = [c for c in rules.constraints if worlds.possible(c.holds) == {True}]
+    needed = violated or _smallest_unsatisfied(worlds, rules)
     return tuple(
         Conflict(
             id=c.row.id,
@@ -206,11 +187,19 @@ def _named(
     )
 
 
-def _same_lesions(first: tuple[Any, ...], second: tuple[Any, ...]) -> bool:
-    def places(lesions: tuple[Any, ...]) -> list[tuple[str, float]]:
-        return sorted((x.segment or str(x.lobe), x.diameter_cm or 0.0) for x in lesions)
+def _smallest_unsatisfied(worlds: Worlds, rules: RuleSet) -> list[CompiledRow]:
+    """Constraints that cannot all be kept, none of which is violated by itself."""
+    needed = list(rules.constraints)
+    for row in rules.constraints:
+        fewer = [other for other in needed if other is not row]
+        kept = rules.diagrams.TRUE
+        for other in fewer:
+            kept = rules.diagrams.both(kept, rules.diagrams.opposite(other.holds))
+        if True not in worlds.possible(kept):
+            needed = fewer
+    return needed
 
-    plain = [dataclasses.replace(x, further={}) for x in first] == [
-        dataclasses.replace(x, further={}) for x in second
-    ]
-    return plain or places(first) == places(second)
+
+def _places(lesions: tuple[LiverLesion, ...]) -> list[tuple[str, float]]:
+    """Where and how large, in an order of their own."""
+    return sorted((x.segment or str(x.lobe), x.diameter_cm or 0.0) for x in lesions)

@@ -18,7 +18,7 @@ When = tuple["Mapping[str, Any]", ...]
 _ROW_KEYS = {
     "id", "when", "impossible", "then", "intent", "strength", "rules", "sentences", "sentence",
     "references", "text", "rationale", "assumption", "contraindication", "limit", "scan", "fields",
-    "unless_done", "if_stated", "unless_stated", "reported", "interval_months",
+    "unless_done", "reported", "interval_months",
 }  # fmt: skip
 
 

@@ -2,139 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from netseg.allocate.diagram import LEAF, Diagrams
+from netseg.allocate.diagram import LEAF, Diagrams, Impossible
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-_IMPOSSIBLE = -1
+_IMPOSSIBLE = Diagrams.IMPOSSIBLE
+_NO_WORLD: frozenset[Hashable] = frozenset({Impossible.WORLD})
+_OWN_NODES = 1 << 40
+"""Numbers of nodes made here begin where a rule set's can never be."""
 
 
 class Worlds:
-    """All patients that agree with the known facts and with the rule set's constraints.
+    """All patients that agree with the known facts: each variable lies in one of its cells."""
 
-    Each variable has a set of cells that are still possible; `care` is a diagram that is true where
-    the facts do not contradict each other.
-    """
+    __slots__ = ("_cells", "_diagrams", "_known", "_merged", "_nodes", "_outcomes", "_simple")
 
-    __slots__ = ("_cells", "_diagrams", "_known", "_merged", "_nodes", "_outcomes", "_seen", "care")
-
-    def __init__(self, diagrams: Diagrams, cells: Sequence[frozenset[int]], care: int) -> None:
-        """Stand in the worlds where every variable lies in its cells and `care` is true."""
+    def __init__(self, diagrams: Diagrams, cells: Iterable[Iterable[int]]) -> None:
+        """Stand in the worlds where every variable lies in its cells."""
         self._diagrams = diagrams
-        self._cells = [tuple(sorted(c)) for c in cells]
+        self._cells: list[tuple[int, ...]] = [tuple(sorted(c)) for c in cells]
+        self._outcomes: dict[int, frozenset[Hashable]] = {}
         self._nodes: list[tuple[int, tuple[int, ...]]] = []
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
-        self._seen: dict[tuple[int, int], int] = {}
+        self._simple: dict[int, int] = {}
         self._merged: dict[tuple[int, int], int | None] = {}
-        self._outcomes: dict[tuple[int, int], frozenset[Hashable]] = {}
-        self.care = care
 
     def possible(self, diagram: int) -> frozenset[Hashable]:
-        """Every outcome that some world gives; empty where no world is left."""
-        return self._reach(diagram, self.care)
+        """Every outcome that some world gives; empty where every world contradicts itself."""
+        return self._reach(diagram) - _NO_WORLD
 
-    def settles(self, diagram: int) -> set[int]:
-        """Variables whose value would narrow the outcomes: the support after simplification."""
-        top = self._simplify(diagram, self.care)
-        found: set[int] = set()
-        waiting, seen = [top], {top}
-        while waiting:
-            node = waiting.pop()
-            if node >= 0 and not self._is_leaf(node):
-                variable, children = self._nodes[node - self._base]
-                found.add(variable)
-                for child in children:
-                    if child not in seen:
-                        seen.add(child)
-                        waiting.append(child)
-        return found
+    def settles(self, plain: int, here: int) -> set[int]:
+        """Variables whose value would narrow the outcomes.
 
-    def with_cells(self, changed: Mapping[int, frozenset[int]], care: int | None = None) -> Worlds:
-        """The worlds in which some variables lie elsewhere, all else equal."""
-        cells = [frozenset(c) for c in self._cells]
-        for variable, new in changed.items():
-            cells[variable] = new
-        return Worlds(self._diagrams, cells, self.care if care is None else care)
+        Args:
+            plain: The table as written. Only what it asks for itself is worth asking; what merely
+                tells something about such a fact is not.
+            here: The same table, impossible where the rule set's constraints are violated.
+        """
+        needed = self._support(self._simplify(here))
+        asked_for = self._support(self._simplify(plain))
+        return needed & asked_for or needed
 
     def cells(self, variable: int) -> frozenset[int]:
         """The cells of a variable that are possible by its own."""
         return frozenset(self._cells[variable])
 
-    @property
-    def _base(self) -> int:
-        """Own node numbers begin where the rule set's numbers can never be."""
-        return 1 << 40
+    def elsewhere(self, changed: Mapping[int, Iterable[int]]) -> Worlds:
+        """The worlds in which some variables lie in other cells, all else equal."""
+        other = Worlds(self._diagrams, ())
+        other._cells = list(self._cells)
+        for variable, new in changed.items():
+            other._cells[variable] = tuple(sorted(new))
+        return other
 
-    def _is_leaf(self, node: int) -> bool:
-        return node < self._base
-
-    def _reach(self, node: int, care: int) -> frozenset[Hashable]:
-        d = self._diagrams
-        while True:
-            variable = d.variables[node]
-            if care != d.TRUE:
-                variable = min(variable, d.variables[care])
-            if care == d.FALSE:
-                return frozenset()
-            if variable == LEAF:
-                return frozenset((d.values[node],))
-            allowed = self._cells[variable]
+    def _down(self, node: int) -> int:
+        """The first node below whose variable is not decided by its cells, or a leaf."""
+        variables, children, cells = self._diagrams.variables, self._diagrams.children, self._cells
+        while variables[node] != LEAF:
+            allowed = cells[variables[node]]
             if len(allowed) != 1:
                 break
-            node, care = self._step(node, care, variable, allowed[0])
-        key = (node, care)
-        found = self._outcomes.get(key)
+            node = children[node][allowed[0]]
+        return node
+
+    def _reach(self, node: int) -> frozenset[Hashable]:
+        node = self._down(node)
+        found = self._outcomes.get(node)
         if found is None:
-            found = frozenset().union(
-                *(self._reach(*self._step(node, care, variable, cell)) for cell in allowed)
-            )
-            self._outcomes[key] = found
+            variable = self._diagrams.variables[node]
+            if variable == LEAF:
+                found = frozenset((self._diagrams.values[node],))
+            else:
+                below = self._diagrams.children[node]
+                steps = {below[cell] for cell in self._cells[variable]}
+                found = frozenset[Hashable]().union(*[self._reach(step) for step in steps])
+            self._outcomes[node] = found
         return found
 
-    def _step(self, node: int, care: int, variable: int, cell: int) -> tuple[int, int]:
-        d = self._diagrams
-        if d.variables[node] == variable:
-            node = d.children[node][cell]
-        if d.variables[care] == variable:
-            care = d.children[care][cell]
-        return node, care
-
-    def _simplify(self, node: int, care: int) -> int:
+    def _simplify(self, node: int) -> int:
         """The diagram within these worlds, with every variable left out that need not be known."""
-        d = self._diagrams
-        if care == d.FALSE:
-            return _IMPOSSIBLE
-        key = (node, care)
-        found = self._seen.get(key)
-        if found is not None:
-            return found
-        variable = min(d.variables[node], d.variables[care])
+        node = self._down(node)
+        variable = self._diagrams.variables[node]
         if variable == LEAF:
-            found = node
-        else:
-            children = [
-                self._simplify(*self._step(node, care, variable, cell))
-                for cell in self._cells[variable]
-            ]
-            found = self._join(variable, children)
-        self._seen[key] = found
+            return node
+        found = self._simple.get(node)
+        if found is None:
+            below, allowed = self._diagrams.children[node], self._cells[variable]
+            done = {step: self._simplify(step) for step in {below[cell] for cell in allowed}}
+            found = self._join(variable, [done[below[cell]] for cell in allowed])
+            self._simple[node] = found
         return found
 
-    def _join(self, variable: int, children: list[int]) -> int:
+    def _join(self, variable: int, children: Sequence[int]) -> int:
+        """One diagram that serves every cell of the variable, else a node that asks it."""
         merged: int | None = _IMPOSSIBLE
-        for child in children:
+        for child in dict.fromkeys(children):
             merged = self._merge(merged, child)
             if merged is None:
                 return self._own(variable, tuple(children))
-        return _IMPOSSIBLE if merged is None else merged
+        return merged
 
     def _own(self, variable: int, children: tuple[int, ...]) -> int:
         key = (variable, children)
         if key not in self._known:
-            self._known[key] = self._base + len(self._nodes)
+            self._known[key] = _OWN_NODES + len(self._nodes)
             self._nodes.append(key)
         return self._known[key]
 
@@ -144,7 +119,7 @@ class Worlds:
             return first
         if first == _IMPOSSIBLE:
             return second
-        if self._is_leaf(first) and self._is_leaf(second):
+        if first < _OWN_NODES and second < _OWN_NODES:
             return None
         key = (first, second)
         if key not in self._merged:
@@ -152,12 +127,13 @@ class Worlds:
         return self._merged[key]
 
     def _merge_nodes(self, first: int, second: int) -> int | None:
-        tops = [LEAF if self._is_leaf(n) else self._nodes[n - self._base][0] for n in (first, second)]
+        pair = (first, second)
+        tops = [LEAF if n < _OWN_NODES else self._nodes[n - _OWN_NODES][0] for n in pair]
         variable = min(tops)
         width = len(self._cells[variable])
         sides = [
-            self._nodes[n - self._base][1] if top == variable else (n,) * width
-            for n, top in zip((first, second), tops, strict=True)
+            self._nodes[n - _OWN_NODES][1] if top == variable else (n,) * width
+            for n, top in zip(pair, tops, strict=True)
         ]
         children: list[int] = []
         for one, other in zip(*sides, strict=True):
@@ -166,3 +142,16 @@ class Worlds:
                 return None
             children.append(child)
         return self._join(variable, children)
+
+    def _support(self, top: int) -> set[int]:
+        """The variables that a diagram made here asks for."""
+        found: set[int] = set()
+        waiting, seen = [top], {top}
+        while waiting:
+            node = waiting.pop()
+            if node >= _OWN_NODES:
+                variable, children = self._nodes[node - _OWN_NODES]
+                found.add(variable)
+                waiting += [child for child in children if child not in seen]
+                seen.update(children)
+        return found
