@@ -45,7 +45,7 @@ class LiverShape:
     right_vein_deg: float = 76.0
     middle_vein_deg: float = 20.0
     left_vein_deg: float = -27.0
-    portal_mm: float = 14.0
+    portal_mm: float = 10.0
 
 
 def draw_liver(rng: np.random.Generator) -> LiverShape:
@@ -58,7 +58,7 @@ def draw_liver(rng: np.random.Generator) -> LiverShape:
         right_vein_deg=rng.uniform(70, 82),
         middle_vein_deg=rng.uniform(14, 27),
         left_vein_deg=rng.uniform(-34, -20),
-        portal_mm=rng.uniform(9, 20),
+        portal_mm=rng.uniform(5, 15),
     )
 
 
@@ -115,7 +115,7 @@ def portal_height(q: Points, shape: LiverShape) -> Field:
     """Height above the portal plane: VIII, VII and II lie above, V, VI and III below."""
     x, y, z = q
     right = z - shape.portal_mm - 0.10 * (x + 60)
-    left = (z - shape.portal_mm - 30) + 0.75 * (y + 40) - 0.2 * (x - 30)
+    left = (z - shape.portal_mm - 38) + 0.75 * (y + 40) - 0.2 * (x - 30)
     return np.where(vein_angle(q) > shape.left_vein_deg, right, left)
 
 

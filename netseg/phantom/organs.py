@@ -55,7 +55,7 @@ class Body:
 
     liver: LiverShape
     fat_mm: float = 14.0
-    spleen_radii_mm: tuple[float, float, float] = (30.0, 46.0, 54.0)
+    spleen_radii_mm: tuple[float, float, float] = (33.0, 49.0, 56.0)
     stomach_fill: float = 1.0
     stomach_level_mm: float = -48.0
     kidney_shift_mm: tuple[float, float] = (0.0, 0.0)
@@ -70,7 +70,7 @@ def draw_body(rng: np.random.Generator) -> Body:
     return Body(
         liver=draw_liver(rng),
         fat_mm=rng.uniform(7, 26),
-        spleen_radii_mm=(30.0 * spleen, 46.0 * spleen, rng.uniform(46, 62)),
+        spleen_radii_mm=(33.0 * spleen, 49.0 * spleen, rng.uniform(48, 64)),
         stomach_fill=rng.uniform(0.75, 1.1),
         stomach_level_mm=rng.uniform(-60, -30),
         kidney_shift_mm=(rng.uniform(-14, 10), rng.uniform(-14, 10)),

@@ -126,20 +126,11 @@ class _Finder:
     """Distances on the patient's coarse grid, and the places already taken."""
 
     def __init__(self, patient: Patient) -> None:
-        from scipy.ndimage import distance_transform_edt
-
         step = patient.axes.spacing_mm
         box = _bounds(patient.liver)
         self._segments = patient.segments()[box]
-        self._depth = distance_transform_edt(np.pad(patient.liver[box], 1), sampling=step)[
-            1:-1, 1:-1, 1:-1
-        ]
-        self._within = {
-            n: distance_transform_edt(np.pad(self._segments == n, 1), sampling=step)[
-                1:-1, 1:-1, 1:-1
-            ]
-            for n in SEGMENT_NAMES
-        }
+        self._depth = _depth_mm(patient.liver[box], step)
+        self._within = {n: _depth_mm(self._segments == n, step) for n in SEGMENT_NAMES}
         axes = [a[s] for a, s in zip(patient.axes.all, box, strict=True)]
         self._points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
         self._step = step[0]
@@ -183,6 +174,14 @@ class _Finder:
             bulge_axes=blob.bulge_axes,
             bulge_sizes=blob.bulge_sizes,
         )
+
+
+def _depth_mm(inside: np.ndarray, step_mm: tuple[float, float, float]) -> np.ndarray:
+    """Distance to the nearest voxel outside; beyond the array all is outside."""
+    from scipy.ndimage import distance_transform_edt
+
+    padded = np.asarray(distance_transform_edt(np.pad(inside, 1), sampling=step_mm))
+    return padded[1:-1, 1:-1, 1:-1]
 
 
 def _bounds(mask: np.ndarray) -> tuple[slice, slice, slice]:
