@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.report.panel import Picture, draw_panel, encode, new_figure
+from netseg.report.panel import Picture, draw_panel, encode, new_figure, short_name
 from netseg.report.plane import Plane
 
 if TYPE_CHECKING:
@@ -29,12 +29,13 @@ class LesionPictures:
     Attributes:
         planes: The bare axial slice, then axial, coronal and sagittal with contours.
         needle: The plane of each needle, empty without a plan.
-        fusion: PET over the axial slice, None without a PET of the same frame.
+        others: The same axial slice in the study's other series, PET in colour over the first;
+            None without any of the same frame.
     """
 
     planes: Picture
     needle: Picture | None
-    fusion: Picture | None
+    others: Picture | None
 
 
 def lesion_pictures(stage: Stage, lesion_id: int) -> LesionPictures:
@@ -43,7 +44,7 @@ def lesion_pictures(stage: Stage, lesion_id: int) -> LesionPictures:
     return LesionPictures(
         planes=_three_planes(stage, lesion_id),
         needle=None if ablation is None else _needle(stage, lesion_id, ablation),
-        fusion=None if stage.pet is None else _fusion(stage, lesion_id),
+        others=_others(stage, lesion_id),
     )
 
 
@@ -52,8 +53,9 @@ def _three_planes(stage: Stage, lesion_id: int) -> Picture:
     size = _size_mm(stage, lesion_id)
     axial = Plane.axial(centre, size, size)
     scene = stage.scene(lesion_id)
+    phase = short_name(stage.series)
     panels = (
-        (axial, stage.scene(lesion_id, bare=True), "axial, bare"),
+        (axial, stage.scene(lesion_id, bare=True), phase),
         (axial, scene, "axial"),
         (Plane.coronal(centre, size, size), scene, "coronal"),
         (Plane.sagittal(centre, size, size), scene, "sagittal"),
@@ -91,18 +93,28 @@ def _needle(stage: Stage, lesion_id: int, ablation: Ablation) -> Picture:
     )
 
 
-def _fusion(stage: Stage, lesion_id: int) -> Picture:
+def _others(stage: Stage, lesion_id: int) -> Picture | None:
     size = _size_mm(stage, lesion_id)
-    figure = new_figure(PANEL_IN * 1.15, PANEL_IN * 1.15)
-    axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     plane = Plane.axial(stage.centre_mm(lesion_id), size, size)
-    scene = stage.scene(lesion_id, fused=True)
-    draw_panel(axes, plane, scene, pixel_mm=max(PIXEL_MM, size / 260), title="axial, PET in colour")
-    window = "" if stage.pet is None else f"PET {stage.pet[1].caption}"
+    outlined = stage.scene(lesion_id, bare=True).with_outlines(stage.lesion_outline(lesion_id))
+    scenes = [
+        (outlined.of_series(series, window), short_name(series)) for series, window in stage.others
+    ]
+    if stage.pet is not None:
+        scenes.append((outlined.fused_with(*stage.pet), "PET in colour"))
+    if not scenes:
+        return None
+    figure = new_figure(PANEL_IN * len(scenes), PANEL_IN)
+    for n, (scene, title) in enumerate(scenes):
+        axes = figure.add_axes((n / len(scenes) + 0.001, 0.0, 1 / len(scenes) - 0.002, 1.0))
+        draw_panel(axes, plane, scene, pixel_mm=max(PIXEL_MM, size / 260), title=title)
+    windows = [f"{short_name(series)} {window.caption}" for series, window in stage.others]
+    if stage.pet is not None:
+        windows.append(f"PET {stage.pet[1].caption}")
     return encode(
         figure,
-        f"PET uptake around lesion {lesion_id} laid over the axial slice",
-        notes=(window,),
+        f"The axial slice through lesion {lesion_id} in the study's other series",
+        notes=tuple(windows),
     )
 
 

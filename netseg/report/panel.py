@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
@@ -93,6 +93,18 @@ class Scene:
     probes: tuple[Probe, ...] = ()
     fusion: tuple[Series, Window] | None = None
 
+    def of_series(self, series: Series, window: Window) -> Self:
+        """The same on another series."""
+        return replace(self, series=series, window=window)
+
+    def fused_with(self, series: Series, window: Window) -> Self:
+        """The same with a PET laid over it."""
+        return replace(self, fusion=(series, window))
+
+    def with_outlines(self, *outlines: Outline) -> Self:
+        """The same with these outlines alone."""
+        return replace(self, outlines=outlines)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
@@ -114,6 +126,12 @@ class Picture:
     def uri(self) -> str:
         """The picture as a `data:` address."""
         return f"data:image/{self.kind};base64,{base64.b64encode(self.content).decode('ascii')}"
+
+
+def short_name(series: Series) -> str:
+    """A series in two words: its phase or sequence where known, else its modality."""
+    what = series.phase or series.sequence
+    return str(series.modality) if what is None else what.replace("_", " ")
 
 
 def new_figure(width_in: float, height_in: float) -> Figure:
@@ -210,7 +228,8 @@ def label(axes: Axes, plane: Plane, title: str, *, scale: bool = True) -> None:
         bar = next(b for b in BARS_MM if b <= plane.width_mm / 3 or b == BARS_MM[-1])
         _, x1, y1, _ = plane.extent_mm
         x, y = x1 - 0.04 * plane.width_mm, y1 - 0.04 * plane.height_mm
-        axes.plot((x - bar, x), (y, y), color="white", linewidth=2, solid_capstyle="butt")
+        for colour, width in (("black", 4), ("white", 2)):
+            axes.plot((x - bar, x), (y, y), color=colour, linewidth=width, solid_capstyle="butt")
         write(axes, (0.96, 0.06), f"{bar} mm", align=("right", "bottom"))
 
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from netseg.report.window import Window
 
 
+MOST_OTHERS = 3
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Stage:
     """A study ready for drawing.
@@ -35,6 +38,7 @@ class Stage:
         lesions: Region per lesion id.
         ablations: Planned ablation per lesion id.
         zones: Zone per lesion id; the union of all under id 0 where only that is known.
+        others: Further CT and MR series of the same frame with their windows.
         pet: A PET of the same frame and its window, None without one.
     """
 
@@ -45,6 +49,7 @@ class Stage:
     lesions: Mapping[int, Region]
     ablations: Mapping[int, Ablation]
     zones: Mapping[int, Region]
+    others: tuple[tuple[Series, Window], ...]
     pet: tuple[Series, Window] | None
 
     def centre_mm(self, lesion_id: int) -> Float[np.ndarray, "3"]:
@@ -59,8 +64,8 @@ class Stage:
         sides = [(n - 2) * mm for n, mm in zip(grid.shape, grid.spacing_mm, strict=True)]
         return float(np.linalg.norm(sides))
 
-    def scene(self, lesion_id: int, *, bare: bool = False, fused: bool = False) -> Scene:
-        """The lesion's surroundings: outlines of liver, lesions and zone; needles or PET."""
+    def scene(self, lesion_id: int, *, bare: bool = False) -> Scene:
+        """The lesion's surroundings: outlines of liver, lesions and zone, and needles."""
         if bare:
             return Scene(series=self.series, window=self.window)
         ablation = self.ablations.get(lesion_id)
@@ -68,9 +73,12 @@ class Stage:
             series=self.series,
             window=self.window,
             outlines=tuple(self._outlines(lesion_id)),
-            probes=() if ablation is None or fused else ablation.probes,
-            fusion=self.pet if fused else None,
+            probes=() if ablation is None else ablation.probes,
         )
+
+    def lesion_outline(self, lesion_id: int) -> Outline:
+        """A thin border of one lesion."""
+        return Outline(region=self.lesions[lesion_id], colour=ORANGE, width=1.0)
 
     def _outlines(self, lesion_id: int) -> Iterator[Outline]:
         if self.liver is not None:
@@ -97,6 +105,7 @@ def set_stage(result: StudyResult) -> Stage:
         lesions=_lesions(segmentation.lesions),
         ablations={} if result.plan is None else {a.lesion_id: a for a in result.plan.ablations},
         zones=_zones(result),
+        others=tuple((s, window_of(s, liver)) for s in _others(result, series)),
         pet=None if pet is None or pet is series else (pet, window_of(pet)),
     )
 
@@ -132,7 +141,15 @@ def pictured(result: StudyResult, stage: Stage, most: int) -> tuple[Lesion, ...]
     return tuple(shown[:most])
 
 
-def _pet(result: StudyResult) -> Series | None:
+def _of_frame(result: StudyResult) -> list[Series]:
     frame = result.segmentation.lesions.grid.frame_uid
-    of_frame = [s for s in result.study.series if s.volume.grid.frame_uid == frame]
-    return next((s for s in of_frame if s.modality is Modality.PT), None)
+    return [s for s in result.study.series if s.volume.grid.frame_uid == frame]
+
+
+def _pet(result: StudyResult) -> Series | None:
+    return next((s for s in _of_frame(result) if s.modality is Modality.PT), None)
+
+
+def _others(result: StudyResult, shown: Series) -> list[Series]:
+    anatomical = [s for s in _of_frame(result) if s.modality is not Modality.PT and s is not shown]
+    return anatomical[:MOST_OTHERS]
