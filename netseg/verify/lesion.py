@@ -1,8 +1,8 @@
 """The margin around one lesion, measured all over its surface.
 
 The smallest of many noisy distances is too small: one voxel that sticks out decides. So every
-distance is first averaged over a patch of the lesion's surface three quarters of the widest voxel
-edge in radius, by area, among vertices that look the same way (to 45 degrees). On a flat face
+distance is first averaged over a patch of the lesion's surface one widest voxel edge in radius, by
+area, among vertices that look the same way (to 45 degrees). On a flat face
 opposite a flat face all distances are one number, and so is their average.
 """
 
@@ -17,7 +17,7 @@ import scipy.spatial  # pyright: ignore[reportMissingTypeStubs]
 from netseg.geometry.components import components
 from netseg.geometry.distance import box_gap_mm
 from netseg.geometry.extent import bounding_box
-from netseg.verify.surface import smooth_field, surface_of, window
+from netseg.verify.surface import offset, smooth_field, surface_of, window
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 
 spatial: Any = scipy.spatial  # scipy carries no types
 
-PATCH_OF_EDGE = 0.75  # radius of the patch in widest voxel edges
+PATCH_OF_EDGE = 1.0  # radius of the patch in widest voxel edges
 SAME_WAY = 0.7  # cosine between the normals of one patch
-REACH_MM = 25.0  # how far beyond the zone its surroundings are looked at
+REACH_MM = 15.0  # how far beyond zone and lesion the surroundings are looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,23 +89,32 @@ def around_lesion(lesion: Mask, around: Surroundings) -> SurfaceMargins:
 
 
 def box_margin_mm(lesion: Mask, zone: Mask) -> float:
-    """Margin from voxel box to voxel box, a lower bound; looks 25 mm beyond the lesion."""
-    start, shape = _grown(*bounding_box(lesion, 0.0), REACH_MM, lesion.grid.spacing_mm)
-    inner, outer = window(lesion, start, shape), window(zone, start, shape)
-    if not outer.inside.any():
-        outer, inner = zone, lesion
+    """Margin from voxel box to voxel box, a lower bound; looks 15 mm beyond the lesion.
+
+    Args:
+        lesion: At least one voxel.
+        zone: At least one voxel, on a grid that continues the lesion's.
+    """
+    (i, j, k), shape = grown_box(lesion, REACH_MM)
+    a, b, c = offset(lesion.grid, zone.grid)
+    inner, outer = window(lesion, (i, j, k), shape), window(zone, (i + a, j + b, k + c), shape)
+    if outer.is_empty:  # the zone is farther away: look at the whole image
+        outer, inner = zone, window(lesion, (-a, -b, -c), zone.grid.shape)
     return box_gap_mm(inner.inside, outer.inside, lesion.grid.spacing_mm)
 
 
 def grown_box(mask: Mask, by_mm: float) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     """Start and shape of the box around a region and `by_mm` more, beyond the image if need be."""
-    return _grown(*bounding_box(mask, 0.0), by_mm, mask.grid.spacing_mm)
+    start, shape = bounding_box(mask, 0.0)
+    more = [int(np.ceil(by_mm / s)) + 1 for s in mask.grid.spacing_mm]
+    first = [a - m for a, m in zip(start, more, strict=True)]
+    size = [n + 2 * m for n, m in zip(shape, more, strict=True)]
+    return (first[0], first[1], first[2]), (size[0], size[1], size[2])
 
 
 def _around_part(part: Mask, around: Surroundings) -> SurfaceMargins:
     edge_mm = max(part.grid.spacing_mm)
-    start, shape = _grown((0, 0, 0), part.grid.shape, 3 * edge_mm, part.grid.spacing_mm)
-    field = smooth_field(window(part, start, shape))
+    field = smooth_field(window(part, *grown_box(part, 3 * edge_mm)))
     surface = surface_of(field)
     normals = surface.normals_mm2()
     area = surface.spread(np.linalg.norm(normals, axis=1)[:, None])[:, 0]
@@ -146,15 +155,3 @@ def _patch_mean(
     np.add.at(shift, b, weight[a, None] * (values[a] - values[b]))
     total = weight + np.bincount(a, weight[b], len(area)) + np.bincount(b, weight[a], len(area))
     return values + shift / total[:, None]
-
-
-def _grown(
-    start: tuple[int, int, int],
-    shape: tuple[int, int, int],
-    by_mm: float,
-    spacing_mm: tuple[float, float, float],
-) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    more = [int(np.ceil(by_mm / s)) + 1 for s in spacing_mm]
-    first = [a - m for a, m in zip(start, more, strict=True)]
-    size = [n + 2 * m for n, m in zip(shape, more, strict=True)]
-    return (first[0], first[1], first[2]), (size[0], size[1], size[2])

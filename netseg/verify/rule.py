@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import final
+from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
+import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
 
 from netseg.domain.ablation import AblationZone, Evidence
 from netseg.domain.codes import Code
@@ -14,18 +15,23 @@ from netseg.domain.grid import Grid, describe, require_same_frame
 from netseg.domain.margin import LesionMargin, MarginReport, Verdict
 from netseg.domain.volume import LabelMap, Mask
 from netseg.geometry.components import components
+from netseg.geometry.extent import bounding_box
 from netseg.geometry.resample import resample_mask
 from netseg.verify import shares, wording
 from netseg.verify.lesion import (
     REACH_MM,
-    SurfaceMargins,
     Surroundings,
     around_lesion,
     box_margin_mm,
     grown_box,
 )
-from netseg.verify.surface import smooth_field, surface_of, window
-from netseg.verify.viable import viable_surface, wide_lumens
+from netseg.verify.surface import offset, smooth_field, surface_of, window
+from netseg.verify.viable import nearest_lumen_mm, viable_surface, wide_lumens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
 
 DOING = "margin check"
 
@@ -92,24 +98,22 @@ class MarginRule:
         if liver is not None:
             liver = _onto(numbered.grid, "liver", liver, warnings)
             liver = Mask(liver.inside | (numbered.labels != 0), liver.grid)
-        lumens = None
         if vessels is not None:
-            lumens = wide_lumens(_onto(numbered.grid, "vessels", vessels, warnings))
-        around = _surroundings(ablated, liver, lumens)
+            vessels = _onto(numbered.grid, "vessels", vessels, warnings)
+        around = _surroundings(ablated, liver, vessels)
         found: list[LesionMargin] = []
-        for number in numbered.values:
-            lesion = numbered.region(number)
+        for number, lesion in _each(numbered):
             facts = wording.Facts(
                 number=number,
                 required_mm=self.required_mm,
                 evidence=zone.evidence,
                 observed=observed,
                 has_liver=liver is not None,
-                lesion_at_border=_at_border(lesion),
-                zone_at_border=_at_border(ablated),
+                lesion_at_border=_touches_border(lesion, numbered.grid),
+                zone_at_border=_touches_border(ablated, numbered.grid),
                 slice_mm=max(numbered.grid.spacing_mm),
             )
-            found.append(self._judge(lesion, around, lumens, facts))
+            found.append(self._judge(lesion, around, vessels, facts))
             if facts.lesion_at_border:
                 warnings.append(_border_notice(number))
         return MarginReport(
@@ -121,20 +125,21 @@ class MarginRule:
         )
 
     def _judge(
-        self, lesion: Mask, around: Surroundings, lumens: Mask | None, facts: wording.Facts
+        self, lesion: Mask, around: Surroundings, vessels: Mask | None, facts: wording.Facts
     ) -> LesionMargin:
+        zone = window(around.zone, offset(lesion.grid, around.zone.grid), lesion.grid.shape)
         margins = around_lesion(lesion, around)
         smallest = shares.rounded_mm(margins.to_viable_mm.min())
         to_zone = shares.rounded_mm(margins.to_zone_mm.min())
-        inside = int(np.count_nonzero(lesion.inside))
-        left = int(np.count_nonzero(lesion.inside & ~around.zone.inside))
+        voxels = int(np.count_nonzero(lesion.inside))
+        left = int(np.count_nonzero(lesion.inside & ~zone.inside))
         if smallest >= self.required_mm:
             verdict = Verdict.A0
         elif smallest < 0 and left:
             verdict = Verdict.RESIDUAL
         else:
             verdict = Verdict.NOT_A0
-        lumen_mm = _nearest_lumen_mm(lesion, margins, lumens, self.required_mm)
+        lumen_mm = nearest_lumen_mm(lesion, margins.points_mm, vessels, self.required_mm)
         return LesionMargin(
             id=facts.number,
             smallest_margin_mm=smallest,
@@ -144,20 +149,30 @@ class MarginRule:
             median_margin_mm=shares.quantile_mm(margins.to_viable_mm, margins.area_mm2, 0.5),
             surface_share=shares.surface_share(margins.to_viable_mm, margins.area_mm2),
             histogram_mm=shares.histogram_mm(margins.to_viable_mm, margins.area_mm2),
-            covered_fraction=round(1 - left / inside, 4),
+            covered_fraction=round(1 - left / voxels, 4),
             residual_volume_ml=round(left * lesion.grid.voxel_volume_ml, 4),
             verdict=verdict,
             why=wording.why(facts, verdict, smallest, to_zone, lumen_mm),
         )
 
 
-def _surroundings(ablated: Mask, liver: Mask | None, lumens: Mask | None) -> Surroundings:
+def _each(numbered: LabelMap) -> Iterator[tuple[int, Mask]]:
+    """Every lesion's number with its mask on the smallest grid that holds it."""
+    for number, box in enumerate(ndimage.find_objects(numbered.labels), start=1):
+        if box is None:
+            continue
+        start = (box[0].start, box[1].start, box[2].start)
+        inside = numbered.labels[box] == number
+        yield number, Mask(inside, numbered.grid.crop(start, inside.shape))
+
+
+def _surroundings(ablated: Mask, liver: Mask | None, vessels: Mask | None) -> Surroundings:
     box = grown_box(ablated, REACH_MM)
     field = smooth_field(window(ablated, *box))
     viable = None
     if liver is not None:
-        part = window(lumens, *box) if lumens is not None else None
-        viable = viable_surface(field, window(liver, *box), part)
+        lumens = None if vessels is None else wide_lumens(window(vessels, *box))
+        viable = viable_surface(field, window(liver, *box), lumens)
     return Surroundings(
         zone=ablated, zone_field=field, zone_surface=surface_of(field), viable=viable
     )
@@ -168,8 +183,7 @@ def _onto(grid: Grid, name: str, mask: Mask, warnings: list[Notice]) -> Mask:
     require_same_frame(DOING, grid, mask.grid)
     if mask.grid.is_same_as(grid):
         return mask
-    first = mask.grid.to_index(grid.to_mm(np.zeros(3)))
-    start = (round(float(first[0])), round(float(first[1])), round(float(first[2])))
+    start = offset(grid, mask.grid)
     if mask.grid.crop(start, grid.shape).is_same_as(grid):
         return Mask(window(mask, start, grid.shape).inside, grid)
     warnings.append(
@@ -193,22 +207,14 @@ def _require_voxels(name: str, has_some: bool, grid: Grid) -> None:  # noqa: FBT
     )
 
 
-def _nearest_lumen_mm(
-    lesion: Mask, margins: SurfaceMargins, lumens: Mask | None, within_mm: float
-) -> float | None:
-    """Way from the lesion's surface to the nearest wide lumen, None beyond `within_mm`."""
-    if lumens is None:
-        return None
-    part = window(lumens, *grown_box(lesion, within_mm + 2 * max(lesion.grid.spacing_mm)))
-    if part.is_empty:
-        return None
-    nearest = float(smooth_field(part).at(margins.points_mm).min())
-    return max(0.0, nearest) if nearest <= within_mm else None
-
-
-def _at_border(mask: Mask) -> bool:
-    faces = (mask.inside.take(end, axis=axis) for axis in range(3) for end in (0, -1))
-    return any(bool(face.any()) for face in faces)
+def _touches_border(mask: Mask, image: Grid) -> bool:
+    """Whether a region, on any grid of the image's voxels, reaches the image's outermost ones."""
+    start, shape = bounding_box(mask, 0.0)
+    first = offset(mask.grid, image)
+    return any(
+        a + b <= 0 or a + b + n >= size
+        for a, b, n, size in zip(first, start, shape, image.shape, strict=True)
+    )
 
 
 def _border_notice(number: int) -> Notice:

@@ -26,6 +26,7 @@ import scipy.spatial  # pyright: ignore[reportMissingTypeStubs]
 
 from netseg.domain.volume import Mask
 from netseg.geometry.distance import signed_distance_mm
+from netseg.geometry.extent import bounding_box, crop
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -118,19 +119,23 @@ def smooth_field(mask: Mask) -> Field:
             matters.
 
     Returns:
-        Millimetres from the surface, near it.
+        Millimetres from the surface, near it; far outside some positive number.
 
     Raises:
         StudyRejectedError: If the mask is empty or its grid sheared.
     """
-    distance = signed_distance_mm(mask)
     spacing = np.array(mask.grid.spacing_mm)
+    start, shape = bounding_box(mask, 3 * float(spacing.max()))
+    distance = signed_distance_mm(crop(mask, start, shape))
     sigma_mm = max(spacing.max() / 2, float(np.median(spacing)))
     sigma_mm = min(sigma_mm, SHARE_OF_RADIUS * -float(distance.min()))
-    smooth = ndimage.gaussian_filter(
-        distance, sigma_mm / spacing, truncate=KERNEL_ENDS_AT, mode="nearest"
+    values = np.full(mask.grid.shape, distance.max(), np.float32)
+    values[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))] = (
+        ndimage.gaussian_filter(
+            distance, sigma_mm / spacing, truncate=KERNEL_ENDS_AT, mode="nearest"
+        )
     )
-    return Field(smooth, mask.grid)
+    return Field(values, mask.grid)
 
 
 def surface_of(field: Field) -> Surface:
@@ -143,6 +148,12 @@ def surface_of(field: Field) -> Surface:
         return Surface(np.empty((0, 3)), np.empty((0, 3), np.int64))
     index, triangles, _, _ = measure.marching_cubes(values, 0.0, allow_degenerate=False)
     return Surface(field.grid.to_mm(index), triangles.astype(np.int64))
+
+
+def offset(part: Grid, of: Grid) -> tuple[int, int, int]:
+    """The voxel of one grid on which, or next to which, the first voxel of another lies."""
+    i, j, k = np.rint(of.to_index(part.to_mm(np.zeros(3)))).astype(int)
+    return int(i), int(j), int(k)
 
 
 def window(mask: Mask, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Mask:

@@ -14,9 +14,12 @@ import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
 
 from netseg.domain.volume import Mask
 from netseg.geometry.distance import signed_distance_mm
-from netseg.verify.surface import Field, Surface, smooth_field, surface_of
+from netseg.verify.lesion import grown_box
+from netseg.verify.surface import Field, Surface, offset, smooth_field, surface_of, window
 
 if TYPE_CHECKING:
+    from jaxtyping import Float
+
     from netseg.domain.grid import Grid
 
 ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
@@ -43,6 +46,33 @@ def wide_lumens(vessels: Mask, wider_than_mm: float = WIDE_LUMEN_MM) -> Mask:
     away = ndimage.distance_transform_edt(~core, sampling=vessels.grid.spacing_mm)
     reach_mm = radius_mm + max(vessels.grid.spacing_mm) / 2
     return Mask(vessels.inside & (away <= reach_mm), vessels.grid)
+
+
+def nearest_lumen_mm(
+    lesion: Mask, points_mm: Float[np.ndarray, "n 3"], vessels: Mask | None, within_mm: float
+) -> float | None:
+    """Way from a lesion's surface to the nearest wide lumen.
+
+    Args:
+        lesion: On a grid that continues the vessels'.
+        points_mm: Points of its surface.
+        vessels: All lumens; None if nobody outlined them.
+        within_mm: Farther vessels do not matter.
+
+    Returns:
+        Millimetres, 0 where the lumen touches the lesion; None if there is none so near.
+    """
+    if vessels is None:
+        return None
+    start, shape = grown_box(lesion, within_mm + 2 * WIDE_LUMEN_MM)
+    first = offset(lesion.grid.crop(start, shape), vessels.grid)
+    lumens = wide_lumens(window(vessels, first, shape))
+    if lumens.is_empty:
+        return None
+    field = smooth_field(lumens)
+    touches = bool((field.at(points_mm) <= 0).any())
+    nearest = 0.0 if touches else float(surface_of(field).distance_mm(points_mm).min())
+    return nearest if nearest <= within_mm else None
 
 
 def viable_surface(zone: Field, liver: Mask, lumens: Mask | None) -> Surface:
