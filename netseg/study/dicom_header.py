@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from pydicom import Dataset
 
-PARSER_ERRORS = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError,
-    OSError, RecursionError, struct.error, TypeError, ValueError, zlib.error,
-)  # fmt: skip
-"""What pydicom raises on hostile files, its own exceptions included (they derive from these)."""
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _MOST_UNPACKED_BYTES = 1 << 28
 _UNDEFINED_LENGTH = 0xFFFFFFFF
@@ -41,40 +36,29 @@ class Header:
         path: The file.
         name: Its name within the study, for messages.
         tags: All elements before the pixel data.
+        has_magic: Whether it begins as DICOM files do since 1993, with a preamble and DICM.
         has_preamble: Whether its first 128 bytes hold anything.
     """
 
     path: Path
     name: str
     tags: Dataset
+    has_magic: bool
     has_preamble: bool
 
     def text(self, keyword: str) -> str:
         """The value of a text tag without outer blanks; empty when absent or unreadable."""
-        try:
-            value = self.tags.get(keyword)
-        except PARSER_ERRORS:
-            return ""
-        if value is None:
-            return ""
-        return str(value).strip().strip("\x00").strip()
+        return text_of(self.tags, keyword)
 
     def words(self, keyword: str) -> tuple[str, ...]:
         """The values of a multi-valued text tag in upper case."""
-        try:
-            value = self.tags.get(keyword)
-        except PARSER_ERRORS:
-            return ()
+        value = value_of(self.tags, keyword)
         values: Any = value if _is_multi(value) else [value]
         return tuple(str(v).strip().upper() for v in values if v not in (None, ""))
 
     def number(self, keyword: str) -> float | None:
         """The value of a numeric tag; None when absent, unreadable or not finite."""
-        try:
-            value = float(self.tags.get(keyword))  # pyright: ignore[reportArgumentType]
-        except PARSER_ERRORS:
-            return None
-        return value if np.isfinite(value) else None
+        return number_of(self.tags, keyword)
 
     def whole(self, keyword: str) -> int | None:
         """The value of a whole-number tag; None when absent or unreadable."""
@@ -98,7 +82,7 @@ class Header:
                     detail={"tag": keyword},
                 )
             found = np.array([float(v) for v in (value if _is_multi(value) else [value])])
-        except PARSER_ERRORS:
+        except parser_errors():
             found = np.array([np.nan])
         if len(found) != count or not np.isfinite(found).all():
             raise StudyRejectedError(
@@ -108,6 +92,40 @@ class Header:
                 detail={"tag": keyword},
             )
         return found
+
+
+def text_of(tags: Dataset, keyword: str) -> str:
+    """The value of a text tag without outer blanks; empty when absent or unreadable."""
+    value = value_of(tags, keyword)
+    return "" if value is None else str(value).strip().strip("\x00").strip()
+
+
+def number_of(tags: Dataset, keyword: str) -> float | None:
+    """The value of a numeric tag; None when absent, unreadable or not finite."""
+    try:
+        value = float(value_of(tags, keyword))
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return value if np.isfinite(value) else None
+
+
+def items_of(tags: Dataset, keyword: str) -> tuple[Dataset, ...]:
+    """The items of a sequence; none when absent or unreadable."""
+    from pydicom.sequence import Sequence
+
+    value = value_of(tags, keyword)
+    return tuple(value) if isinstance(value, Sequence) else ()
+
+
+def parser_errors() -> tuple[type[Exception], ...]:
+    """What pydicom and its decoders raise on hostile files; pydicom itself is loaded late."""
+    from pydicom.errors import BytesLengthException, InvalidDicomError
+
+    return (
+        ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError,
+        LookupError, MemoryError, NotImplementedError, OSError, RecursionError, struct.error,
+        TypeError, ValueError, zlib.error,
+    )  # fmt: skip
 
 
 def read_header(path: Path, name: str) -> Header:
@@ -126,12 +144,12 @@ def read_header(path: Path, name: str) -> Header:
             tags = pydicom.dcmread(path, stop_before_pixels=True, force=not has_magic)
             _require_whole_elements(tags, name)
             _ = tags.get("Modality"), tags.get("SeriesInstanceUID")
-        except PARSER_ERRORS as error:
+        except parser_errors() as error:
             raise malformed(name) from error
     if "Modality" not in tags and "SOPClassUID" not in tags and "Rows" not in tags:
         raise malformed(name)
     has_preamble = has_magic and any(content_begin[:128])
-    return Header(path=path, name=name, tags=tags, has_preamble=has_preamble)
+    return Header(path=path, name=name, tags=tags, has_magic=has_magic, has_preamble=has_preamble)
 
 
 def read_whole(header: Header) -> tuple[Dataset, bytes]:
@@ -152,11 +170,11 @@ def read_whole(header: Header) -> tuple[Dataset, bytes]:
     with quiet_pydicom():
         try:
             tags = pydicom.dcmread(io.BytesIO(content), force=True)
-        except PARSER_ERRORS as error:
+        except parser_errors() as error:
             raise malformed(header.name) from error
-    same = tags.get("SOPInstanceUID") == header.tags.get("SOPInstanceUID")
-    if not same or tags.get("ImagePositionPatient") != header.tags.get("ImagePositionPatient"):
-        raise _changed(header.name)
+    for keyword in ("SOPInstanceUID", "ImagePositionPatient"):
+        if text_of(tags, keyword) != header.text(keyword):
+            raise _changed(header.name)
     return tags, content
 
 
@@ -200,8 +218,9 @@ def _require_whole_elements(tags: Dataset, name: str) -> None:
     """
     for tag in list(tags.keys()):
         element: Any = tags.get_item(tag)
-        value = element.value if element is not None and element.is_raw else None
-        if isinstance(value, bytes) and element.length not in (len(value), _UNDEFINED_LENGTH):
+        if element is None or not element.is_raw or not isinstance(element.value, bytes):
+            continue
+        if element.length not in (len(element.value), _UNDEFINED_LENGTH):
             raise malformed(name)
 
 
@@ -233,6 +252,14 @@ def _changed(name: str) -> StudyRejectedError:
         file=name,
         hint="Wait until the transfer has finished, then run again.",
     )
+
+
+def value_of(tags: Dataset, keyword: str) -> Any:
+    """The value of any tag; None when absent or unreadable."""
+    try:
+        return tags.get(keyword)
+    except parser_errors():
+        return None
 
 
 def _is_multi(value: Any) -> bool:

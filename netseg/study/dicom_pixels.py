@@ -10,12 +10,19 @@ import numpy as np
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.domain.study import Modality
-from netseg.study.dicom_header import PARSER_ERRORS, quiet_pydicom, read_whole
+from netseg.study.dicom_header import (
+    parser_errors,
+    quiet_pydicom,
+    read_whole,
+    text_of,
+    value_of,
+)
 from netseg.study.values import CEILING_HU, FLOOR_HU, require_hounsfield
 
 if TYPE_CHECKING:
     from jaxtyping import Shaped
     from pydicom import Dataset
+    from pydicom.uid import UID
 
     from netseg.study.dicom_geometry import Stack
     from netseg.study.dicom_header import Header
@@ -68,13 +75,12 @@ def decode(
     if "PixelData" not in tags:
         raise _no_pixels(header, content)
     _require_one_grey_image(header)
-    syntax: Any = tags.file_meta.get("TransferSyntaxUID") if hasattr(tags, "file_meta") else None
-    if syntax is None:
-        raise _unsupported_syntax(header.name, "none is stated")
-    if syntax.is_private or not syntax.is_transfer_syntax:
-        raise _unsupported_syntax(header.name, "a private one")
+    syntax = _syntax(header, tags)
+    stored = value_of(tags, "PixelData")
+    if not isinstance(stored, bytes):
+        raise _decode_failed(header.name, "its pixel data are no bytes")
     if not syntax.is_compressed:
-        _check_length(header, len(tags.PixelData), remarks)
+        _check_length(header, len(stored), remarks)
     from pydicom.pixels.decoders.base import get_decoder
     from pydicom.pixels.utils import pixel_array
 
@@ -85,8 +91,22 @@ def decode(
             return pixel_array(tags, raw=True)
         except NotImplementedError as error:
             raise _unsupported_syntax(header.name, syntax.name) from error
-        except (RuntimeError, *PARSER_ERRORS) as error:
+        except (RuntimeError, *parser_errors()) as error:
             raise _decode_failed(header.name, "the stream is damaged") from error
+
+
+def _syntax(header: Header, tags: Dataset) -> UID:
+    from pydicom.uid import UID, ImplicitVRLittleEndian
+
+    meta = getattr(tags, "file_meta", None)
+    syntax = UID(text_of(meta, "TransferSyntaxUID")) if meta else UID("")
+    if not syntax and not header.has_magic:
+        return ImplicitVRLittleEndian  # DICOM's default, for files from before the file header
+    if not syntax:
+        raise _unsupported_syntax(header.name, "none is stated")
+    if syntax.is_private or not syntax.is_transfer_syntax:
+        raise _unsupported_syntax(header.name, "a private one")
+    return syntax
 
 
 def same_image(first: Header, second: Header) -> bool:
@@ -97,7 +117,7 @@ def same_image(first: Header, second: Header) -> bool:
 def _fingerprint(header: Header) -> tuple[Any, ...]:
     tags, _ = read_whole(header)
     keywords = ("RescaleSlope", "RescaleIntercept", "PixelRepresentation", "ImagePositionPatient")
-    return tags.get("PixelData"), *(str(tags.get(k)) for k in keywords)
+    return value_of(tags, "PixelData"), *(text_of(tags, k) for k in keywords)
 
 
 def _require_one_grey_image(header: Header) -> None:

@@ -190,9 +190,14 @@ def _affine_ras(header: Any, name: str) -> Float[np.ndarray, "4 4"]:
 
 
 def _qform(header: Any, name: str) -> Float[np.ndarray, "4 4"]:
+    """The qform's matrix; a qfac of 0 means 1, as the format's documentation has it."""
+    from nibabel.spatialimages import HeaderDataError
+
+    if header["pixdim"][0] == 0:
+        header["pixdim"][0] = 1
     try:
         return header.get_qform()
-    except ValueError as error:  # nibabel: quaternion longer than 1
+    except (ValueError, HeaderDataError) as error:  # quaternion longer than 1, or qfac not ±1
         raise StudyRejectedError(
             Code.GEOMETRY_INVALID, "The qform's quaternion is no rotation.", file=name
         ) from error

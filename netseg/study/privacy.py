@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import Notice, StudyRejectedError
+from netseg.study.dicom_header import items_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,8 +45,7 @@ def identifiers(header: Header) -> set[str]:
     for keyword in _IDS + _UIDS:
         found.update(_values(header, keyword))
     found.update(_values(header, "PatientBirthDate"))
-    for item in header.tags.get("OtherPatientIDsSequence") or ():
-        found.add(str(item.get("PatientID", "")))
+    found.update(text_of(i, "PatientID") for i in items_of(header.tags, "OtherPatientIDsSequence"))
     return {text for text in found if _tells(text)}
 
 

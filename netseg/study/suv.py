@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from netseg.domain.codes import Code
+from netseg.study.dicom_header import items_of, number_of, text_of
 from netseg.study.words import HALF_LIFE_S, nuclide_of
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from netseg.study.dicom_header import Header
 
+_INJECTIONS = "RadiopharmaceuticalInformationSequence"
 _DOSE_BQ = (1e6, 2e10)
 _WEIGHT_KG = (1.0, 400.0)
 _MOST_HALF_LIVES = 8.0
@@ -84,7 +86,7 @@ def suv_factor_from(
 
 
 def _decayed(headers: Sequence[Header], injection: Dataset, weight_kg: float) -> SuvAnswer:
-    dose_bq = _number(injection, "RadionuclideTotalDose")
+    dose_bq = number_of(injection, "RadionuclideTotalDose")
     if dose_bq is None or dose_bq <= 0:
         return _none("RadionuclideTotalDose is absent or 0")
     if not _DOSE_BQ[0] <= dose_bq <= _DOSE_BQ[1]:
@@ -95,7 +97,7 @@ def _decayed(headers: Sequence[Header], injection: Dataset, weight_kg: float) ->
         return SuvAnswer(factor=factor, delay_s=0.0)
     if correction != "START":
         return _none(f"DecayCorrection is {correction or 'absent'}; START or ADMIN is expected")
-    half_life_s = _number(injection, "RadionuclideHalfLife")
+    half_life_s = number_of(injection, "RadionuclideHalfLife")
     if half_life_s is None or half_life_s <= 0:
         return _none("RadionuclideHalfLife is absent or 0")
     nuclide = nuclide_of(radionuclide_texts(headers[0]))
@@ -118,15 +120,15 @@ def _decayed(headers: Sequence[Header], injection: Dataset, weight_kg: float) ->
 def radionuclide_texts(header: Header) -> tuple[str, ...]:
     """What the tags say about nuclide and compound, radiopharmaceutical sequence only."""
     texts: list[str] = []
-    for item in header.tags.get("RadiopharmaceuticalInformationSequence") or ():
-        texts.append(str(item.get("Radiopharmaceutical", "")))
+    for item in items_of(header.tags, _INJECTIONS):
+        texts.append(text_of(item, "Radiopharmaceutical"))
         for keyword in ("RadionuclideCodeSequence", "RadiopharmaceuticalCodeSequence"):
-            texts += [str(code.get("CodeMeaning", "")) for code in item.get(keyword) or ()]
+            texts += [text_of(code, "CodeMeaning") for code in items_of(item, keyword)]
     return tuple(t for t in texts if t)
 
 
 def _injection(header: Header) -> Dataset | None:
-    items = header.tags.get("RadiopharmaceuticalInformationSequence") or ()
+    items = items_of(header.tags, _INJECTIONS)
     return items[0] if len(items) == 1 else None
 
 
@@ -145,10 +147,10 @@ def _scan_start(headers: Sequence[Header]) -> datetime | None:
 
 
 def _injected_at(injection: Dataset, start: datetime | None) -> datetime | None:
-    stated = str(injection.get("RadiopharmaceuticalStartDateTime") or "")
+    stated = text_of(injection, "RadiopharmaceuticalStartDateTime")
     if len(stated) >= 14:
         return _moment(stated[:8], re.split(r"[+-]", stated[8:])[0])
-    clock = str(injection.get("RadiopharmaceuticalStartTime") or "")
+    clock = text_of(injection, "RadiopharmaceuticalStartTime")
     return _moment(start.strftime("%Y%m%d"), clock) if start and clock else None
 
 
@@ -166,14 +168,6 @@ def _moment(date: str, time: str) -> datetime | None:
     except ValueError:
         return None
     return whole.replace(microsecond=int((fraction or "0").ljust(6, "0")))
-
-
-def _number(item: Dataset, keyword: str) -> float | None:
-    try:
-        value = float(item.get(keyword))  # pyright: ignore[reportArgumentType]
-    except (TypeError, ValueError):
-        return None
-    return value if abs(value) < float("inf") else None
 
 
 def _none(why: str) -> SuvAnswer:
