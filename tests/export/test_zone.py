@@ -13,8 +13,8 @@ from tests.export.made_results import ball, grid_of, zone_of
 BALL_22_ML = 4 / 3 * math.pi * 22.0**3 / 1000  # 44.6 ml
 
 
-def block(*edges_mm: float) -> Mask:
-    grid = grid_of(half_mm=(40.0, 40.0, 40.0), spacing_mm=(1.0, 1.0, 1.0))
+def block(*edges_mm: float, spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> Mask:
+    grid = grid_of(half_mm=(40.0, 40.0, 40.0), spacing_mm=spacing_mm)
     points = grid.to_mm(np.moveaxis(np.indices(grid.shape), 0, -1).reshape(-1, 3))
     inside = (np.abs(points) < np.array(edges_mm) / 2).all(axis=1)
     return Mask(inside.reshape(grid.shape), grid)
@@ -36,6 +36,12 @@ def test_a_ball_is_round_and_a_cube_is_not():
     square_one = sphericity(block(30.0, 30.0, 30.0))
     assert round_one == pytest.approx(1.0, abs=0.03)
     assert square_one == pytest.approx((math.pi / 6) ** (1 / 3), abs=0.04)
+
+
+def test_a_bar_is_less_round_than_a_cube_on_thick_slices_too():
+    """60 x 30 x 30 mm: cube root of pi times (6 * 54000)^(2/3), over 9000 mm2, is 0.768."""
+    bar = block(60.0, 30.0, 30.0, spacing_mm=(2.0, 1.0, 1.0))
+    assert sphericity(bar) == pytest.approx(0.768, abs=0.04)
 
 
 def test_nothing_has_no_size():
