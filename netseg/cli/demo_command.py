@@ -24,6 +24,7 @@ def execute(words: argparse.Namespace) -> int:
     written = write_dicom_study(make_phantom(words.seed), out / "patient")
     settings = compose("infer")
     settings["input"], settings["output"] = written.study, out / "result"
+    log.info("the study is at %s, its truth at %s", written.study, written.truth)
     settings["clinical"], settings["device"] = written.case, words.device
     code = run(settings)
     report = next(iter(sorted((out / "result").glob("*/report.html"))), None)

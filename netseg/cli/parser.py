@@ -89,7 +89,12 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--one", action="store_true", help="the input is one study, whatever it is")
     which.add_argument("--many", action="store_true", help="each child of the input is a study")
-    parser.add_argument("--case-ids", choices=("name", "hash"), default="name")
+    parser.add_argument(
+        "--case-ids",
+        choices=("name", "hash"),
+        default="name",
+        help="hash: neutral names; who is who is kept beside OUT, not in it",
+    )
     parser.add_argument("--modality", choices=("CT", "MR", "PT"), help="of a bare image file")
     parser.add_argument("--phase", help="contrast phase no tag names")
     parser.add_argument("--tracer", help="tracer no tag names, such as ga68_dotatate")
@@ -183,7 +188,6 @@ def _validate(verbs: _Verbs) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--one", action="store_true")
     which.add_argument("--many", action="store_true")
-    parser.add_argument("--case-ids", choices=("name", "hash"), default="name")
     parser.add_argument("--modality", choices=("CT", "MR", "PT"))
     parser.add_argument("--phase")
     parser.add_argument("--tracer")

@@ -21,7 +21,7 @@ TARGETS: Mapping[str, str] = {
     "builtin": "netseg.segment:BuiltinBackend",
     "masks": "netseg.segment:MasksBackend",
     "planner": "netseg.plan:Planner",
-    "bioheat": "netseg.simulate:BioheatModel",
+    "bioheat_model": "netseg.simulate:BioheatModel",
     "margin_rule": "netseg.verify:MarginRule",
     "rule_set": "netseg.allocate:load_rules",
 }

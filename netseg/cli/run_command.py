@@ -68,7 +68,7 @@ def run(settings: dict[str, Any], *, output_format: str = "text") -> int:
         EnvironmentFaultError: If weights are missing or the output cannot be written.
     """
     from netseg.cli.building import build_stations
-    from netseg.pipeline import WholeWay, run_batch
+    from netseg.pipeline import WholeWay, output_lock, run_batch
 
     for name in ("input", "output"):
         if not settings[name]:
@@ -76,6 +76,7 @@ def run(settings: dict[str, Any], *, output_format: str = "text") -> int:
     out = Path(settings["output"])
     hints = read_hints(settings["study"])
     found = find(settings)
+    require_sense(found, hints, settings)
     cases = clinical_cases(settings["clinical"], found)
     if settings["batch"]["dry_run"]:
         from netseg.cli.validate_command import report_studies
@@ -84,17 +85,21 @@ def run(settings: dict[str, Any], *, output_format: str = "text") -> int:
     stations = build_stations(settings)
     resume = bool(settings["batch"]["resume"])
     job = WholeWay(stations=stations, hints=hints, cases=cases, resume=resume)
-    outcome = run_batch(found, out, job)
+    with output_lock(out):
+        outcome = run_batch(found, out, job)
     sys.stdout.write(answer(outcome, out, "report.html", output_format))
     return outcome.exit_code
 
 
 def find(settings: dict[str, Any]) -> tuple[FoundStudy, ...]:
     """The studies of the input, those of this shard."""
+    from netseg.cli.case_names import rename
     from netseg.study import find_studies
 
     batch = settings["batch"]
-    found = find_studies(Path(settings["input"]), how=batch["how"], case_ids=batch["case_ids"])
+    found = find_studies(Path(settings["input"]), how=batch["how"])
+    if batch["case_ids"] == "hash":
+        found = rename(found, Path(settings["output"]))
     if not batch["shard"]:
         return found
     try:
@@ -108,6 +113,29 @@ def find(settings: dict[str, Any]) -> tuple[FoundStudy, ...]:
             hint="For example --shard 2/4.",
         )
     return found[number - 1 :: of]
+
+
+def require_sense(
+    found: Sequence[FoundStudy], hints: ReadHints, settings: Mapping[str, Any]
+) -> None:
+    """Refuse what would mix up patients or files.
+
+    Raises:
+        UsageError: If masks of one patient meet many studies, or results would land in the input.
+    """
+    if len(found) > 1 and (hints.liver or hints.lesions):
+        raise UsageError(
+            Code.CONFIG_RANGE,
+            f"one mask cannot belong to {len(found)} studies.",
+            hint="Put each study's masks into its study.yaml (role: liver_mask, lesion_mask).",
+        )
+    source, out = (Path(settings[name]).resolve() for name in ("input", "output"))
+    if source.is_dir() and out.is_relative_to(source):
+        raise UsageError(
+            Code.CONFIG_RANGE,
+            "the output lies inside the input; the next run would read results as images.",
+            hint="Choose an output folder beside the input.",
+        )
 
 
 def read_hints(study: Mapping[str, Any]) -> ReadHints:

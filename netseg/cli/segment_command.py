@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,9 +15,15 @@ def execute(words: argparse.Namespace) -> int:
     """Compose the configuration, segment one study or a batch."""
     from netseg.cli.building import build_stations
     from netseg.cli.configuration import compose
-    from netseg.cli.run_command import answer, find, read_hints, say_settings
+    from netseg.cli.run_command import (
+        answer,
+        find,
+        read_hints,
+        require_sense,
+        say_settings,
+    )
     from netseg.cli.words import one_of_names
-    from netseg.pipeline import SegmentOnly, run_batch
+    from netseg.pipeline import SegmentOnly, output_lock, run_batch
 
     backend = one_of_names(BACKENDS, "--backend", words.backend)
     settings = compose("infer", [f"segment={backend}", "plan=none", *words.overrides])
@@ -27,11 +32,13 @@ def execute(words: argparse.Namespace) -> int:
         settings["segment"]["weights"] = str(words.weights)
     hints = read_hints(settings["study"])
     found = find(settings)
+    require_sense(found, hints, settings)
     if words.dry_run:
         from netseg.cli.validate_command import report_studies
 
         return report_studies(found, hints, words.format)
     job = SegmentOnly(stations=build_stations(settings), hints=hints)
-    outcome = run_batch(found, Path(words.output), job)
+    with output_lock(words.output):
+        outcome = run_batch(found, words.output, job)
     sys.stdout.write(answer(outcome, words.output, "lesions.csv", words.format))
     return outcome.exit_code

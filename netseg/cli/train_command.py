@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 def execute(words: argparse.Namespace) -> int:
     """Compose the training configuration and run it."""
     from netseg.cli.configuration import compose
-    from netseg.cli.training import run
+    from netseg.training.run import run
 
     run(compose("train", words.overrides))
     return 0

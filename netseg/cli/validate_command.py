@@ -72,7 +72,7 @@ def _studies(words: argparse.Namespace) -> int:
     names = ("modality", "phase", "tracer", "liver", "lesions")
     hints = read_hints({name: getattr(words, name) for name in names})
     how = "one" if words.one else "many" if words.many else "auto"
-    found = find_studies(words.input, how=how, case_ids=words.case_ids)
+    found = find_studies(words.input, how=how)
     clinical_cases(words.clinical, found)
     return report_studies(found, hints, words.format)
 

@@ -2,6 +2,7 @@
 
 from netseg.pipeline.batch import BatchOutcome, StudyOutcome, run_batch
 from netseg.pipeline.jobs import PlanOnly, SegmentOnly, WholeWay
+from netseg.pipeline.lock import output_lock
 from netseg.pipeline.stations import Stations
 from netseg.pipeline.study import process_study
 
@@ -12,6 +13,7 @@ __all__ = [
     "Stations",
     "StudyOutcome",
     "WholeWay",
+    "output_lock",
     "process_study",
     "run_batch",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,12 @@ from netseg.pipeline.output import kept_row, write_plan, write_segmentation, wri
 from netseg.pipeline.stopwatch import Stopwatch
 from netseg.pipeline.study import process_study
 from netseg.study import read_study
+from netseg.study.masks import read_instances
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.domain import Study
+    from netseg.domain import Grid, LabelMap, Notice, Study
     from netseg.domain.clinical import ClinicalFindings
     from netseg.pipeline.stations import Stations
     from netseg.study import FoundStudy, ReadHints
@@ -102,7 +104,7 @@ class PlanOnly:
     Attributes:
         stations: What does the work; its planner is set.
         hints: What the user says about the images, and whose lesions these are.
-        obstacles: Label map of what a needle must not cross; read on the segmentation's grid.
+        obstacles: Label map of what a needle must not cross, "FILE" (all its values) or "FILE:1,2".
     """
 
     stations: Stations
@@ -112,19 +114,22 @@ class PlanOnly:
     def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
         """Read, segment, plan and write one study."""
         study = _read(found, self.hints)
-        obstacles = None
-        if self.obstacles is not None:
-            obstacles = read_labels(self.obstacles, on=self.stations.outliner(study).grid_of(study))
+        obstacles = None if self.obstacles is None else partial(_read_obstacles, self.obstacles)
         result = process_study(study, self.stations, obstacles=obstacles)
         write_plan(result, folder)
         return _outcome(study, result.warnings)
+
+
+def _read_obstacles(spec: str, grid: Grid) -> LabelMap:
+    """Every value of a label map as an obstacle, unless a suffix names some."""
+    return read_instances(f"{spec}:instances" if Path(spec).is_file() else spec, on=grid)
 
 
 def _read(found: FoundStudy, hints: ReadHints) -> Study:
     return read_study(found.path, replace(hints, case_id=found.case_id))
 
 
-def _outcome(study: Study, warnings: tuple) -> StudyOutcome:
+def _outcome(study: Study, warnings: tuple[Notice, ...]) -> StudyOutcome:
     state = state_of((), warnings)
     row = {"case": study.case_id, "state": state}
     return StudyOutcome(case_id=study.case_id, state=state, warnings=warnings, row=row)

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from netseg.verify import MarginRule
 
 
-def smallest_margin(rule: MarginRule) -> Callable[[Mask, AblationZone], float | None]:
-    """A function that gives the smallest margin of one lesion against one predicted zone.
+def smallest_margin(
+    rule: MarginRule,
+) -> Callable[[Mask, AblationZone, Mask | None], float | None]:
+    """A function that gives the smallest margin of one lesion in one predicted zone.
 
     Args:
         rule: The verifier, so that plan and verdict can never disagree about a distance.
@@ -21,7 +23,9 @@ def smallest_margin(rule: MarginRule) -> Callable[[Mask, AblationZone], float | 
         Millimetres; None where the margin cannot be assessed.
     """
 
-    def judge(lesion: Mask, zone: AblationZone) -> float | None:
-        return rule.check(lesion, zone, observed=False).smallest_mm
+    def judge(lesion: Mask, zone: AblationZone, liver: Mask | None) -> float | None:
+        if zone.mask.is_empty:
+            return None
+        return rule.check(lesion, zone, observed=False, liver=liver).smallest_mm
 
     return judge

@@ -13,7 +13,9 @@ from netseg.pipeline.prediction import predict_zones, unite
 from netseg.pipeline.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
-    from netseg.domain import LabelMap, Segmentation, Study
+    from collections.abc import Callable
+
+    from netseg.domain import Grid, LabelMap, Segmentation, Study
     from netseg.domain.clinical import ClinicalFindings
     from netseg.pipeline.stations import Stations
 
@@ -23,7 +25,7 @@ def process_study(
     stations: Stations,
     case: ClinicalFindings | None = None,
     watch: Stopwatch | None = None,
-    obstacles: LabelMap | None = None,
+    obstacles: Callable[[Grid], LabelMap] | None = None,
 ) -> StudyResult:
     """Carry one study through all stations.
 
@@ -32,8 +34,8 @@ def process_study(
         stations: What does the work.
         case: What the clinicians know (Ki-67, primary, …); None when nothing is known.
         watch: Notes how long each station took.
-        obstacles: What a needle must not cross beyond what the planner finds itself, on the grid
-            of the segmented series.
+        obstacles: Reads what a needle must not cross, beyond what the planner finds itself, on the
+            grid of the segmented series.
 
     Returns:
         Everything the stations said; nothing is written.
@@ -49,9 +51,8 @@ def process_study(
     with watch.station("plan"):
         plan = None
         if stations.planner is not None and findings.lesions:
-            plan = stations.planner.plan(
-                study, segmentation, findings, stations.ablation, obstacles
-            )
+            given = obstacles(segmentation.lesions.grid) if obstacles else None
+            plan = stations.planner.plan(study, segmentation, findings, stations.ablation, given)
     with watch.station("simulate"):
         zones = predict_zones(plan, segmentation, stations.ablation)
         zone = unite(zones, segmentation.lesions.grid)

@@ -23,7 +23,7 @@ def choices() -> list[str]:
 
 @pytest.mark.parametrize("choice", choices())
 def test_every_choice_composes_and_names_only_known_settings(choice: str):
-    group = choice.split("=")[0]
+    group = choice.split("=", maxsplit=1)[0]
     chosen = compose("infer", [choice])[group]
     assert chosen == {} or check(chosen) in TARGETS
 
