@@ -90,10 +90,15 @@ def skin_field(q: Points, fat_mm: float) -> Field:
 
 
 def wall_field(q: Points) -> Field:
-    """The outer surface of the muscular trunk wall; ribs lie between it and the cavity."""
-    return superellipse_cylinder(
-        (q[0], q[1] - 2.5, q[2]), CAVITY_X_MM + 12.5, CAVITY_Y_MM + 13.0, 2.3
-    )
+    """The outer surface of the muscular trunk wall: thin in front, latissimus at the back's sides.
+
+    Ribs lie between it and the cavity.
+    """
+    x, y, z = q
+    wall = superellipse_cylinder((x, y - 2.5, z), CAVITY_X_MM + 12.5, CAVITY_Y_MM + 13.0, 2.3)
+    front = np.clip(-y / 70, 0, 1)
+    latissimus = np.exp(-(((np.abs(x) - 112) / 26) ** 2) - ((y - 48) / 26) ** 2)
+    return wall + 3.2 * front - 4.0 * latissimus
 
 
 def organ_fields(q: Points, body: Body) -> dict[Tissue, Field]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netseg.phantom.patient import Patient
 
 SKIN_MM, CORTEX_MM, BOWEL_WALL_MM = 2.0, 1.8, 2.6
+FAT_PLANE_MM = 0.9  # half thickness
 VESSELS = (Tissue.HEPATIC_ARTERY, Tissue.HEPATIC_VEIN, Tissue.PORTAL_VEIN)
 
 
@@ -113,6 +114,24 @@ def _paint_trunk(brush: _Brush, tissue: np.ndarray) -> None:
         if name == "muscle":
             inside &= tissue[box] != Tissue.AIR
         tissue[box][inside] = kind
+        if name == "cavity":
+            _paint_fat_planes(brush, tissue)
+
+
+def _paint_fat_planes(brush: _Brush, tissue: np.ndarray) -> None:
+    """Fat between the layers of the flank's muscles and along the white line in front."""
+    wall = brush.patient.wall
+    box = brush.box(wall["wall"], 0.0)
+    if box is None:
+        return
+    view = tissue[box]
+    inner, outer = brush.fine(wall["cavity"], box), brush.fine(wall["wall"], box)
+    x, y, z = brush.atlas(box)
+    depth = inner / np.maximum(inner - outer, 1.0)  # 0 at the cavity, 1 at the outer surface
+    thin = FAT_PLANE_MM / np.maximum(inner - outer, FAT_PLANE_MM)
+    flank = (np.abs(x) > 55 + 6 * np.sin(0.2 * y)) & (np.abs(depth - 0.58) < thin)
+    white_line = (np.abs(x) < 2.5) & (y < 0) & (z < 40)
+    view[(view == Tissue.MUSCLE) & (flank | white_line)] = Tissue.FAT
 
 
 def _paint_organ(brush: _Brush, tissue: np.ndarray, kind: Tissue, coarse: np.ndarray) -> None:
