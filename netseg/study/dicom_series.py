@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ from netseg.domain.study import Modality, MrSequence, Series
 from netseg.domain.volume import Quantity, Volume
 from netseg.study.dicom_geometry import LEAST_SLICES, stack
 from netseg.study.dicom_pixels import read_pixels, same_image
+from netseg.study.dicom_split import volumes_of
 from netseg.study.image_file import MAX_VOXELS, uid_from
 from netseg.study.suv import SuvAnswer, radionuclide_texts, suv_factor
 from netseg.study.words import phase_of, sequence_of, tracer_of
@@ -93,7 +94,8 @@ def read_series(groups: Sequence[SeriesFiles], remarks: Remarks) -> tuple[Series
     """
     read: list[Series] = []
     refusals: list[StudyRejectedError] = []
-    for files in groups:
+    volumes = [replace(f, headers=part) for f in groups for part in volumes_of(f.headers)]
+    for files in volumes:
         try:
             read.append(_read_one(files, remarks))
         except StudyRejectedError as refusal:

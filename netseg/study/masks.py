@@ -1,6 +1,6 @@
 """Masks from any tool: which of a file's values are meant, and on which grid they lie.
 
-A mask argument is FILE (one value in the file), FILE:2, FILE:1,2 (values, united) or
+A file is NIfTI, NRRD, MetaImage or DICOM SEG. A mask argument is FILE (one value in the file), FILE:2, FILE:1,2 (values, united) or
 FILE:instances (each value one lesion). A file with several values and no suffix is refused: value
 1 is the liver in one tool and a lesion in the next.
 
@@ -12,6 +12,7 @@ the same places (to 0.1 mm) share a frame, two that do not never meet.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import permutations, product
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,8 +21,9 @@ import numpy as np
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import GridMismatchError, StudyRejectedError
-from netseg.domain.grid import Grid, describe
+from netseg.domain.grid import Grid, describe, require_same_frame
 from netseg.domain.volume import LabelMap, Mask
+from netseg.study.files import image_suffix, is_dicom
 from netseg.study.image_file import read_image_file, uid_from
 
 if TYPE_CHECKING:
@@ -48,8 +50,9 @@ def read_mask(spec: str, on: Grid | None = None) -> Mask:
         GridMismatchError: If the mask lies elsewhere than `on`.
     """
     path, wanted = _parsed(spec)
-    labels = _read_labels(path, on)
-    return labels.region(*_chosen(labels, wanted, path.name))
+    labels = _read_labels(path, on, wanted)
+    values = _chosen(_present(labels.labels), wanted, path.name)
+    return labels.region(*values)
 
 
 def read_instances(spec: str, on: Grid | None = None) -> LabelMap:
@@ -71,8 +74,8 @@ def read_instances(spec: str, on: Grid | None = None) -> LabelMap:
         from netseg.geometry.components import components
 
         return components(read_mask(spec, on))
-    labels = _read_labels(path, on)
-    _chosen(labels, wanted, path.name)
+    labels = _read_labels(path, on, wanted)
+    _chosen(_present(labels.labels), wanted, path.name)
     return _by_volume(labels)
 
 
@@ -92,14 +95,32 @@ def _parsed(spec: str) -> tuple[Path, str]:
     return Path(spec[: found.start()]), found.group(1)
 
 
-def _read_labels(path: Path, on: Grid | None) -> LabelMap:
+def _read_labels(path: Path, on: Grid | None, wanted: str) -> LabelMap:
+    if path.is_file() and path.stat().st_size and image_suffix(path) is None:
+        return _read_seg(path, on, wanted)
     image = read_image_file(path)
     labels = _whole_numbers(image)
     grid = Grid(shape=labels.shape, affine_lps=image.affine_lps, frame_uid="unnamed")
     if on is None:
-        named = Grid(shape=labels.shape, affine_lps=image.affine_lps, frame_uid=_frame_of(grid))
-        return LabelMap(labels, named)
+        return LabelMap(labels, replace(grid, frame_uid=_frame_of(grid)))
     return LabelMap(_laid_on(labels, grid, on, path.name), on)
+
+
+def _read_seg(path: Path, on: Grid | None, wanted: str) -> LabelMap:
+    """The segments as labels; a SEG knows its frame and may outline a part of the scan only."""
+    from netseg.study.dicom_seg import read_segments
+
+    if not is_dicom(path, path.name):
+        read_image_file(path)  # refuses it by name
+    segments = read_segments(path)
+    values = [int(v) for v in wanted.split(",")] if wanted[:1].isdigit() else []
+    _chosen(segments.numbers, wanted, path.name)
+    labels = segments.labels(values)
+    grid = Grid(shape=labels.shape, affine_lps=segments.affine_lps, frame_uid=segments.frame_uid)
+    if on is None:
+        return LabelMap(labels, grid)
+    require_same_frame("mask and scan", grid, on)
+    return LabelMap(_laid_on(labels, grid, on, path.name, part=True), on)
 
 
 def _whole_numbers(image: ImageFile) -> Integer[np.ndarray, "i j k"]:
@@ -124,13 +145,12 @@ def _whole_numbers(image: ImageFile) -> Integer[np.ndarray, "i j k"]:
     return values.astype(np.min_scalar_type(highest), copy=False)
 
 
-def _chosen(labels: LabelMap, wanted: str, name: str) -> tuple[int, ...]:
+def _chosen(present: tuple[int, ...], wanted: str, name: str) -> tuple[int, ...]:
     """The values the suffix means.
 
     Raises:
         StudyRejectedError: MASK_EMPTY, LABEL_AMBIGUOUS, LABEL_UNKNOWN.
     """
-    present = labels.values
     if wanted in ("", "instances"):
         if not present:
             raise StudyRejectedError(Code.MASK_EMPTY, "The mask holds no voxel.", file=name)
@@ -157,18 +177,36 @@ def _chosen(labels: LabelMap, wanted: str, name: str) -> tuple[int, ...]:
 
 def _by_volume(labels: LabelMap) -> LabelMap:
     """The same regions numbered 1 … n in descending volume, equal ones in their old order."""
-    values, sizes = np.unique(labels.labels, return_counts=True)
-    order = [v for v, _ in sorted(zip(values, sizes, strict=True), key=lambda p: -p[1]) if v != 0]
-    renumbered = np.zeros(len(values), np.min_scalar_type(len(order)))
+    values = _present(labels.labels)
+    sizes = {v: int(np.count_nonzero(labels.labels == v)) for v in values}
+    order = sorted(values, key=lambda v: -sizes[v])
+    renumbered = np.zeros(labels.labels.shape, np.min_scalar_type(len(order)))
     for number, value in enumerate(order, start=1):
-        renumbered[np.searchsorted(values, value)] = number
-    return LabelMap(renumbered[np.searchsorted(values, labels.labels)], labels.grid)
+        renumbered[labels.labels == value] = number
+    return LabelMap(renumbered, labels.grid)
+
+
+def _present(labels: Integer[np.ndarray, "i j k"]) -> tuple[int, ...]:
+    """The numbers in use without background; sorting 30 million voxels would take seconds."""
+    found: set[int] = set()
+    for k in range(labels.shape[2]):
+        plane = labels[:, :, k]
+        if plane.any():
+            found.update(np.unique(plane).tolist())
+    return tuple(sorted(int(v) for v in found - {0}))
 
 
 def _laid_on(
-    labels: Integer[np.ndarray, "i j k"], grid: Grid, on: Grid, name: str
+    labels: Integer[np.ndarray, "i j k"], grid: Grid, on: Grid, name: str, *, part: bool = False
 ) -> Integer[np.ndarray, "i j k"]:
     """The labels in the order of `on`'s voxels; axes may be swapped or reversed, nothing more.
+
+    Args:
+        labels: The mask's voxels.
+        grid: Where they lie.
+        on: The scan's grid.
+        name: The mask's file, for the message.
+        part: Whether the mask may cover a part of the scan.
 
     Raises:
         GridMismatchError: If the voxels are not the same.
@@ -176,9 +214,15 @@ def _laid_on(
     for order in permutations(range(3)):
         for steps in product((1, -1), repeat=3):
             turned = _turned(grid, order, steps)
-            if turned.shape == on.shape and _apart_mm(turned, on) <= SAME_GRID_MM:
-                slices = tuple(slice(None, None, s) for s in steps)
-                return np.ascontiguousarray(labels.transpose(order)[slices])
+            start = _start_in(turned, on)
+            if start is None or not (part or turned.shape == on.shape):
+                continue
+            laid = labels.transpose(order)[tuple(slice(None, None, s) for s in steps)]
+            if laid.shape == on.shape:
+                return np.ascontiguousarray(laid)
+            whole = np.zeros(on.shape, labels.dtype)
+            whole[tuple(slice(s, s + n) for s, n in zip(start, laid.shape, strict=True))] = laid
+            return whole
     raise GridMismatchError(
         Code.GRID_MISMATCH,
         f"The mask has {describe(grid)}, the scan {describe(on)}; they must share their voxels.",
@@ -205,8 +249,16 @@ def _turned(grid: Grid, order: tuple[int, ...], steps: tuple[int, ...]) -> Grid:
     return Grid(shape=(shape[0], shape[1], shape[2]), affine_lps=affine, frame_uid=grid.frame_uid)
 
 
-def _apart_mm(first: Grid, second: Grid) -> float:
-    return float(np.abs(first.corners_mm() - second.corners_mm()).max())
+def _start_in(part: Grid, whole: Grid) -> tuple[int, int, int] | None:
+    """The voxel of `whole` at which `part` begins; None where their voxels are not the same."""
+    i, j, k = (int(n) for n in np.rint(whole.to_index(part.affine_lps[:3, 3])))
+    fits = all(
+        s >= 0 and s + n <= m for s, n, m in zip((i, j, k), part.shape, whole.shape, strict=True)
+    )
+    if not fits:
+        return None
+    there = whole.crop((i, j, k), part.shape).corners_mm()
+    return (i, j, k) if np.abs(there - part.corners_mm()).max() <= SAME_GRID_MM else None
 
 
 def _frame_of(grid: Grid) -> str:

@@ -123,6 +123,7 @@ def test_without_an_injection_there_is_no_suv_and_no_tracer(tmp_path):
     assert codes == {Code.SUV_UNAVAILABLE, Code.TRACER_UNKNOWN}
 
 
+@pytest.mark.slow
 def test_the_factor_of_a_real_pet_is_the_one_worked_out_by_hand(tmp_path):
     """From the tags of petct_fdg: 91 kg, 588802304 Bq at 07:21:00, scan at 09:59:47, T 6588 s.
 
