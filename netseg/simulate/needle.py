@@ -186,6 +186,9 @@ class LineKernel:
     ) -> Float[Tensor, "n"]:
         """Conductance from the metal of each node to what its kernel feels.
 
+        Tissue under the kernel counts in series, as layers around the needle: a dried layer
+        closes the way.
+
         Args:
             conductivity: k in W/(m K) or sigma in S/m, per cell.
             surface_w_m2k: Film coefficient between coolant and metal, in series; None for none.
@@ -208,7 +211,7 @@ class LineKernel:
                 f"{1e3 * self.width_m:.2f} mm.",
                 hint=f"Use a spacing of at least {1.1e3 * self.radius_m / KERNEL_RADIUS:.2f} mm.",
             )
-        resistance = logs / self.feel(conductivity)
+        resistance = logs * self.feel(1.0 / conductivity)
         if surface_w_m2k is not None:
             resistance = resistance + 1.0 / (radius * surface_w_m2k)
         return 2.0 * math.pi * self.piece_m / resistance

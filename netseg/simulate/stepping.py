@@ -62,8 +62,10 @@ class Conduction:
         Args:
             highest_heat_k: Largest heat content in the field; dried tissue needs shorter steps.
         """
-        fastest = float((self.diffusion.diagonal() * self.inverse_capacity).max())
-        return math.inf if fastest == 0 else 1.0 / (fastest * self.law.steepest(highest_heat_k))
+        diagonal = self.diffusion.diagonal()
+        neighbours = diagonal if self.diffusion.outer is None else diagonal - self.diffusion.outer
+        fastest = float(((diagonal + neighbours) * self.inverse_capacity).max())  # Gershgorin
+        return math.inf if fastest == 0 else 2.0 / (fastest * self.law.steepest(highest_heat_k))
 
 
 def stages_for(step_s: float, limit_s: float) -> int:

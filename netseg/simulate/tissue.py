@@ -115,7 +115,8 @@ class Tissue:
                 raise StudyRejectedError(
                     Code.CONFIG_TYPE, f"{where}: {key} must be a number; got {value!r}."
                 )
-        return cls(**{k: v if isinstance(v, str) else float(v) for k, v in document.items()})
+        values: dict[str, Any] = dict(document)
+        return cls(**{k: v if isinstance(v, str) else float(v) for k, v in values.items()})
 
 
 def tissue_names() -> tuple[str, ...]:
