@@ -11,7 +11,7 @@ import scipy.ndimage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool, Float, Integer
 
     from netseg.plan.access import AccessRules
     from netseg.plan.anatomy import Anatomy
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
 
 BEHIND_SKIN_MM = 6.0  # from here on outwards the handle needs room
+SKIN_MM = 4.0
+GAP_MM, LAYER_MM = (
+    5.0,
+    4.0,
+)  # layers are this thick and this far apart; thinner fat lies between muscles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +67,7 @@ def sift(
     """Remove the ways a needle may not take.
 
     In this order: the scan must show the skin; length; posture; angle to the axial plane; the part
-    from target to tip stays in the liver; soft tissue; other lesions; each obstacle with the
+    from target to tip stays in the liver; soft tissue, in one layer (the wall); other lesions; each obstacle with the
     distance the rules demand (a vessel inside the lesion itself does not count); nothing large
     outside where the handle is.
 
@@ -91,6 +96,7 @@ def sift(
     ways = keep(ways, "tip outside the liver", _tip_in_liver(ways, anatomy))
     soft = _way_through(ways, anatomy, anatomy.soft)
     ways = keep(ways, "too much soft tissue", soft <= rules.max_soft_tissue_mm)
+    ways = keep(ways, "organ before the wall", _layers(ways, anatomy) <= 1)
     ways = keep(ways, "other lesion", _misses_others(ways, anatomy, lesion_id, rules.aiming_mm))
     own = anatomy.lesions == lesion_id
     clearance: dict[str, Float[np.ndarray, " n"]] = {}
@@ -119,6 +125,20 @@ def _way_through(
     """Length of each needle inside a region, in mm."""
     inside = (ways.lookup(anatomy, region, 0) > 0) & ways.in_needle()
     return inside.sum(axis=1) * float(ways.at_mm[1] - ways.at_mm[0])
+
+
+def _layers(ways: Ways, anatomy: Anatomy) -> Integer[np.ndarray, " n"]:
+    """Number of separate layers of soft tissue on each way, liver and skin not counted.
+
+    From the liver outwards a needle should meet one: the muscles of the wall. Two, with fat between
+    them, mean an organ before the wall: stomach, bowel, heart.
+    """
+    step = float(ways.at_mm[1] - ways.at_mm[0])
+    depth = ways.exit_mm[:, None] - ways.at_mm[None, :]
+    soft = (ways.lookup(anatomy, anatomy.soft, 0) > 0) & (depth > SKIN_MM)
+    gap, layer = (np.ones((1, round(mm / step) + 1), bool) for mm in (GAP_MM, LAYER_MM))
+    apart = ndimage.binary_opening(ndimage.binary_closing(soft, gap), layer)
+    return np.count_nonzero(np.diff(apart.astype(np.int8), axis=1, prepend=0) == 1, axis=1)
 
 
 def _misses_others(
