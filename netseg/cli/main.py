@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -43,16 +44,21 @@ def guarded(command: str, execute: Callable[[], int]) -> int:
     Returns:
         The exit code.
     """
-    from netseg.domain.errors import NetsegError
-
     try:
         return execute()
-    except NetsegError as error:
-        sys.stderr.write(f"{command}: {error}\n")
-        return error.exit_code
+    except BrokenPipeError:  # the reader of stdout had seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; run the same command with --resume to go on.\n")
         return INTERRUPTED
+    except Exception as error:
+        from netseg.domain.errors import NetsegError  # costs numpy, which `info` does without
+
+        if not isinstance(error, NetsegError):
+            raise
+        sys.stderr.write(f"{command}: {error}\n")
+        return error.exit_code
 
 
 def _command(verb: str) -> Callable[[argparse.Namespace], int]:

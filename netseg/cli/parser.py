@@ -61,7 +61,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def _verb(verbs: _Verbs, name: str, text: str) -> argparse.ArgumentParser:
-    return verbs.add_parser(name, help=text, description=text, epilog=RESEARCH_USE)
+    return verbs.add_parser(
+        name, help=text, description=text, epilog=RESEARCH_USE, allow_abbrev=False
+    )
 
 
 def _accept_overrides(parser: argparse.ArgumentParser) -> None:

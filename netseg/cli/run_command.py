@@ -155,12 +155,24 @@ def read_hints(study: Mapping[str, Any]) -> ReadHints:
 
 def clinical_cases(
     path: str | Path | None, found: Sequence[FoundStudy]
-) -> dict[str, ClinicalFindings]:
-    """Clinical facts by case id: one document for one study, a table for a batch."""
+) -> dict[str, ClinicalFindings] | None:
+    """Clinical facts by case id: one document for one study, a table for a batch.
+
+    Args:
+        path: YAML or JSON document, or CSV table; None where no facts were given.
+        found: The studies they belong to.
+
+    Returns:
+        Facts by case; None where none were given.
+
+    Raises:
+        UsageError: If one document is given for many studies.
+        StudyRejectedError: If a value means nothing.
+    """
     from netseg.allocate import read_case, read_clinical_table
 
     if path is None:
-        return {}
+        return None
     path = Path(path)
     if path.suffix.lower() != ".csv":
         if len(found) != 1:
@@ -176,8 +188,6 @@ def clinical_cases(
         log.warning(
             "%s: case %r has a row in %s but no images", Code.TABLE_MISSING, case, path.name
         )
-    for case in sorted(ids - set(table)):
-        log.warning("%s: case %r has images but no row in %s", Code.TABLE_MISSING, case, path.name)
     return table
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netseg.domain import Code, Notice
 from netseg.export import state_of, summary_row
 from netseg.findings import measure
 from netseg.pipeline.batch import StudyOutcome
@@ -22,12 +23,19 @@ from netseg.study.masks import read_instances
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.domain import Grid, LabelMap, Notice, Study
+    from netseg.domain import Grid, LabelMap, Study
     from netseg.domain.clinical import ClinicalFindings
     from netseg.pipeline.stations import Stations
     from netseg.study import FoundStudy, ReadHints
 
 log = logging.getLogger(__name__)
+
+
+NO_ROW = Notice(
+    code=Code.TABLE_MISSING,
+    message="the clinical table has no row for this case; every clinical fact is unknown.",
+    hint="Add a row with the case's name.",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +45,20 @@ class WholeWay:
     Attributes:
         stations: What does the work.
         hints: What the user says about the images.
-        cases: Clinical facts by case id.
+        cases: Clinical facts by case id; None where none were given. A study without facts among
+            others that have some is warned about.
         resume: Keep results of the same input, configuration, facts and version.
     """
 
     stations: Stations
     hints: ReadHints
-    cases: Mapping[str, ClinicalFindings] = field(default_factory=dict)
+    cases: Mapping[str, ClinicalFindings] | None = None
     resume: bool = False
 
     def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
         """Read, process and write one study."""
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
-        case = self.cases.get(found.case_id)
+        case = (self.cases or {}).get(found.case_id)
         made_from = self._fingerprint(found, case)
         if self.resume and (row := kept_row(folder, made_from)):
             log.info("%s: kept the results of an earlier run", found.case_id)
@@ -57,6 +66,8 @@ class WholeWay:
         watch = Stopwatch()
         with watch.station("study"):
             study = _read(found, self.hints)
+        if self.cases is not None and case is None:
+            study = replace(study, warnings=(*study.warnings, NO_ROW))
         result = process_study(study, self.stations, case, watch)
         state = state_of((), result.warnings)
         row = summary_row(result, state)
