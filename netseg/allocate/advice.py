@@ -37,13 +37,15 @@ def imaging_of(reading: Reading) -> tuple[ImagingAdvice, ...]:
 
 
 def follow_up_of(reading: Reading) -> FollowUp | None:
-    """The schedule, None where none is stated or the unknowns allow more than one."""
+    """The schedule, None where none is stated or the route is open.
+
+    Where the unknowns allow more than one interval the shortest is given: it is the safe one.
+    """
     table = reading.rules.tables["follow_up"]
     rows = reading.rows_reached(table)
-    intervals = {row.then for row in rows}
-    if len(intervals) != 1 or intervals == {"none_stated"}:
+    if len(reading.outcomes("route")) != 1 or any(row.then == "none_stated" for row in rows):
         return None
-    row = rows[0]
+    row = min(rows, key=lambda r: tuple(r.extras["interval_months"]))
     low, high = row.extras["interval_months"]
     further = [r.row for r in table.pro if reading.is_certain(r)]
     return FollowUp(
@@ -57,6 +59,7 @@ def follow_up_of(reading: Reading) -> FollowUp | None:
 
 def flags_of(reading: Reading) -> tuple[Flag, ...]:
     """Flags of the rule set that certainly hold, and those on the data's own quality."""
+    open_question = bool(reading.standing.conflicts)
     found = [
         Flag(
             id=c.row.id,
@@ -65,7 +68,8 @@ def flags_of(reading: Reading) -> tuple[Flag, ...]:
             facts=dict(reading.reason(c.row).facts),
         )
         for c in reading.rules.flags
-        if reading.is_certain(c)
+        if not (open_question and any("route" in part for part in c.row.when))
+        and reading.is_certain(c)
     ]
     return (*found, *_data_flags(reading))
 

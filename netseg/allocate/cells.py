@@ -143,10 +143,11 @@ class Variable:
             return self.values[index]
         span = self.cell_span(index)
         low, high = max(span.low, self.low), min(span.high, self.high)
-        if low == high:
-            return low
         if self.whole:
-            return math.floor(low) + (0 if low in span and low >= self.low else 1)
+            tries = (math.ceil(low), math.ceil(low) + 1)
+            return next(n for n in tries if n in span and n <= high)
+        if low == high or low in span:
+            return low
         return (low + high) / 2 if math.isfinite(high) else low + 1.0
 
     def _touches(self, index: int, span: Span) -> bool:

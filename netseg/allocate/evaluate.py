@@ -45,7 +45,7 @@ def allocate(findings: ClinicalFindings, rules: RuleSet) -> Allocation:
     route = routes[0] if len(routes) == 1 else None
     options = options_of(reading)
     ask = _questions(reading, options)
-    goals = rules.tables["route"].table.extras["goals"]
+    goals = rules.tables["route"].table.goals
     return Allocation(
         rules_id=rules.id,
         rules_sha256=rules.sha256,

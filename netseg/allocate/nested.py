@@ -149,7 +149,7 @@ def _read_lesion(value: object) -> LiverLesion:
         "confidence": _CONFIDENCE,
         "longest_axial_diameter_mm": number(0, 400, "mm", low_open=True),
         "longest_diameter_mm": number(0, 800, "mm", low_open=True),
-        "volume_ml": number(0, 10_000, "ml"),
+        "volume_ml": number(0, 10_000, "ml", low_open=True),
     }
     found = _read_keys(entry, kinds)
     segment, lobe = found.get("segment"), found.get("lobe")

@@ -76,10 +76,9 @@ class RuleSet:
         tables: Deciding tables by name.
         options: Option tables by option id.
         constraints: Rows whose condition cannot be true.
-        consistent: True where no constraint is violated.
+        consistent: True where constraints that share facts are kept, one diagram a group.
         imaging: Rows that name a scan.
         flags: Rows that raise a flag.
-        route_if_pattern: The route where the liver has a given pattern, else impossible.
     """
 
     source: RuleSource
@@ -91,8 +90,7 @@ class RuleSet:
     constraints: tuple[CompiledRow, ...]
     imaging: tuple[CompiledRow, ...]
     flags: tuple[CompiledRow, ...]
-    consistent: int
-    route_if_pattern: Mapping[str, int]
+    consistent: tuple[int, ...]
 
     @property
     def id(self) -> str:
@@ -145,7 +143,7 @@ class _Compiler:
     def __init__(self, source: RuleSource) -> None:
         self.source = source
         self.diagrams = Diagrams()
-        self.care = self.diagrams.TRUE
+        self.constraints: list[tuple[set[int], int]] = []
         self.tables: dict[str, CompiledTable] = {}
         self.variables = _variables(source)
         self.index = {v.name: place for place, v in enumerate(self.variables)}
@@ -154,7 +152,7 @@ class _Compiler:
         """Everything in the order of the files."""
         for table in self.source.tables:
             self.tables[table.name] = self._table(table)
-        self.care = self._consistent()
+        self._constrain()
         self.tables = {name: self._guarded(table) for name, table in self.tables.items()}
         options = {table.name: self._table(table) for table in self.source.options}
         constraints = self._rows(self.source.constraints)
@@ -168,11 +166,7 @@ class _Compiler:
             constraints=constraints,
             imaging=self._rows(self.source.imaging),
             flags=self._rows(self.source.flags),
-            consistent=self.care,
-            route_if_pattern={
-                str(row.row.then): self._route_if(row.row.then)
-                for row in self.tables["pattern"].rows
-            },
+            consistent=tuple(kept for _, kept in self.constraints),
         )
 
     def _table(self, table: Table) -> CompiledTable:
@@ -197,24 +191,45 @@ class _Compiler:
             contra=self._rows(table.contra),
         )
 
-    def _route_if(self, pattern: str | None) -> int:
-        route = self.tables["route"].outcome_here
-        return self.diagrams.choose(
-            self._derived("pattern", [pattern]), route, self.diagrams.IMPOSSIBLE
-        )
-
     def _guarded(self, table: CompiledTable) -> CompiledTable:
         """The table again, now that the constraints, which ask for tables, are known."""
         return self._table(table.table)
 
-    def _consistent(self) -> int:
-        care = self.diagrams.TRUE
-        for row in self.source.constraints:
-            care = self.diagrams.both(care, self.diagrams.opposite(self._when(row)))
-        return care
+    def _constrain(self) -> None:
+        """Join constraints that share a fact; those that share none never touch each other."""
+        carried = [self._carries(t) for t in self.tables.values() if t.table.fact is not None]
+        violated = [self._when(row) for row in self.source.constraints]
+        for kept in [*carried, *(self.diagrams.opposite(v) for v in violated)]:
+            apart: list[tuple[set[int], int]] = []
+            facts = self.diagrams.support(kept)
+            for other_facts, other in self.constraints:
+                if other_facts & facts:
+                    facts = facts | other_facts
+                    kept = self.diagrams.both(kept, other)
+                else:
+                    apart.append((other_facts, other))
+            self.constraints = [*apart, (facts, kept)]
+
+    def _carries(self, table: CompiledTable) -> int:
+        """True where the table's fact is what the table decides."""
+        kept = self.diagrams.FALSE
+        for outcome in {row.row.then for row in table.rows}:
+            is_so = self._condition(table.table.name, outcome)
+            decided = self._derived(table.table.name, [outcome])
+            kept = self.diagrams.either(kept, self.diagrams.both(is_so, decided))
+        return kept
 
     def _here(self, diagram: int) -> int:
-        return self.diagrams.choose(self.care, diagram, self.diagrams.IMPOSSIBLE)
+        """The diagram, impossible where constraints on what it asks for are violated.
+
+        A carried fact alone needs no constraint: its possible values are known beforehand.
+        """
+        facts = self.diagrams.support(diagram)
+        carried = {self.index[t.table.fact] for t in self.tables.values() if t.table.fact}
+        for constrained, kept in self.constraints:
+            if constrained & facts - carried:
+                diagram = self.diagrams.choose(kept, diagram, self.diagrams.IMPOSSIBLE)
+        return diagram
 
     def _rows(self, rows: Iterable[Row]) -> tuple[CompiledRow, ...]:
         found: list[CompiledRow] = []
@@ -238,7 +253,10 @@ class _Compiler:
 
     def _condition(self, name: str, wanted: Any) -> int:
         if name in self.tables:
-            return self._derived(name, as_list(wanted))
+            fact = self.tables[name].table.fact
+            if fact is None:
+                return self._derived(name, as_list(wanted))
+            name = fact
         if name not in self.index:
             raise ValueError(f"no fact or earlier table is called {name!r}.")
         place = self.index[name]

@@ -145,7 +145,15 @@ class _ReportedCheck:
 
 
 def _worlds(facts: Facts, rules: RuleSet) -> Worlds:
-    return Worlds(rules.diagrams, cells_of_facts(facts, rules))
+    """The patients that agree with the facts, carried facts narrowed to what is possible."""
+    worlds = Worlds(rules.diagrams, cells_of_facts(facts, rules))
+    for table in rules.tables.values():
+        if table.table.fact is not None:
+            possible = worlds.possible(table.outcome_here) or worlds.possible(table.by_outcome)
+            variable = rules.variable(table.table.fact)
+            cells = variable.cells_named(possible)
+            worlds = worlds.elsewhere({rules.index[variable.name]: cells})
+    return worlds
 
 
 def _routes(facts: Facts, rules: RuleSet) -> frozenset[Hashable]:
@@ -154,7 +162,8 @@ def _routes(facts: Facts, rules: RuleSet) -> frozenset[Hashable]:
 
 def _is_possible(facts: Facts, rules: RuleSet) -> bool:
     """Whether some patient agrees with the facts and violates no constraint."""
-    return True in _worlds(facts, rules).possible(rules.consistent)
+    worlds = _worlds(facts, rules)
+    return all(True in worlds.possible(group) for group in rules.consistent)
 
 
 def _control_scan(

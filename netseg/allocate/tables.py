@@ -68,7 +68,9 @@ class Table:
         pro: Rows that only argue for.
         contra: Rows that only argue against.
         evidence: Outcome figures.
-        extras: Further texts of the table (`goals`).
+        fact: The fact that carries the answer to later tables, so that they need not ask for what
+            it was made of; None where they look through the table.
+        goals: What each outcome aims at.
     """
 
     name: str
@@ -77,7 +79,8 @@ class Table:
     pro: tuple[Row, ...] = ()
     contra: tuple[Row, ...] = ()
     evidence: tuple[str, ...] = ()
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    fact: str | None = None
+    goals: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +122,7 @@ def read_rule_source(folder: Path) -> RuleSource:
     options = [o for name in head["options"] for o in _document(folder, name)["options"]]
     source = RuleSource(
         id=head["id"],
-        sha256=_hash(folder),
+        sha256=_hash(folder, head),
         caveat=" ".join(head["caveat"].split()),
         inputs=tuple(_document(folder, "inputs.yaml")["inputs"]),
         tables=tuple(_table(entry) for entry in tables),
@@ -144,11 +147,13 @@ def _document(folder: Path, name: str) -> dict[str, Any]:
     return cast("dict[str, Any]", parse_yaml(text, name))
 
 
-def _hash(folder: Path) -> str:
-    """Over names and bytes of the tables; the order is that of the names."""
+def _hash(folder: Path, head: dict[str, Any]) -> str:
+    """Over names and bytes of every file that decides; the order is that of the names."""
+    names = {"rules.yaml", "inputs.yaml", *head["tables"], *head["options"]}
+    names |= {head["constraints"], head["imaging"], head["flags"]}
     digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.yaml")):
-        digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")
+    for name in sorted(names):
+        digest.update(name.encode() + b"\0" + (folder / name).read_bytes() + b"\0")
     return digest.hexdigest()
 
 
@@ -177,7 +182,8 @@ def _table(entry: dict[str, Any]) -> Table:
         policy=entry["policy"],
         rows=_rows(entry["rows"]),
         pro=_rows(entry.get("further", [])),
-        extras={"goals": entry.get("goals", {})},
+        fact=entry.get("fact"),
+        goals=entry.get("goals", {}),
     )
 
 
