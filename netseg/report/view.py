@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from netseg.domain import Modality, Quantity, SegmentSource, Verdict
-from netseg.report.wording import OPTION_STATUSES, measure_label, term, title, verdict_text
+from netseg.domain import Verdict
+from netseg.domain.allocation import OptionStatus
+from netseg.report.missing import what_is_missing
+from netseg.report.wording import OPTION_STATUSES, measure_label, term, verdict_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from netseg.domain import Ablation, Lesion, LesionMargin, Unplanned
-    from netseg.domain.allocation import Option, OptionStatus
+    from netseg.domain.allocation import Option, Reason
     from netseg.domain.result import StudyResult
     from netseg.report.lesion_pictures import LesionPictures
 
 MOST_COLUMNS = 6
+RULED_OUT = frozenset({OptionStatus.NOT_SUPPORTED, OptionStatus.CONTRAINDICATED})
+FREE_TEXTS = frozenset({"histology_text", "primary_part"})
 CARD_MEASURES = ("mean_hu", "suv_max", "suv_mean", "mean_adc", "arterial_enhancement")
 
 
@@ -52,13 +56,31 @@ class LesionView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptionRow:
+    """One treatment in the short table.
+
+    Attributes:
+        option: The treatment with all its reasons.
+        main: The reason to read first: what speaks for it, or against it where it is ruled out.
+        depends: Unknown fields that would settle its status.
+    """
+
+    option: Option
+    main: Reason | None
+    depends: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Everything the template needs beside the result itself.
 
     Attributes:
         lesions: All lesions in descending volume.
         columns: Measured quantities shown in the lesion table, as (name, head).
-        groups: Options by status, strongest first, as (status, head, options).
+        groups: Options by status, strongest first, as (status, head, rows).
+        route_reasons: Rows of the rule table that decide the route.
+        route_asks: Unknown fields that would settle the route.
+        facts: Facts the rules used, as (name, value).
         missing: What nobody looked at or said, in sentences.
         unpictured: Number of lesions without pictures.
         series: Series of the study in words, as (key, description, whether it was outlined on).
@@ -66,7 +88,10 @@ class Page:
 
     lesions: tuple[LesionView, ...]
     columns: tuple[tuple[str, str], ...]
-    groups: tuple[tuple[str, str, tuple[Option, ...]], ...]
+    groups: tuple[tuple[str, str, tuple[OptionRow, ...]], ...]
+    route_reasons: tuple[Reason, ...]
+    route_asks: tuple[str, ...]
+    facts: tuple[tuple[str, Any], ...]
     missing: tuple[str, ...]
     unpictured: int
     series: tuple[tuple[str, str, bool], ...]
@@ -74,12 +99,23 @@ class Page:
 
 def page_of(result: StudyResult, pictures: Mapping[int, LesionPictures]) -> Page:
     """Prepare a study's page."""
+    allocation = result.allocation
     lesions = sorted(result.findings.lesions, key=lambda x: (-x.volume_ml, x.id))
     return Page(
         lesions=tuple(_lesion_view(result, lesion, pictures.get(lesion.id)) for lesion in lesions),
         columns=_columns(result),
         groups=_groups(result),
-        missing=tuple(_missing(result)),
+        route_reasons=tuple(
+            reason
+            for step in allocation.trace
+            if step.table == "route" and len(step.outcomes) == 1
+            for reason, _ in step.rows
+        ),
+        route_asks=tuple(
+            name for name in allocation.must_ask if "route" in allocation.ask_because.get(name, ())
+        ),
+        facts=_facts(result),
+        missing=what_is_missing(result),
         unpictured=len(lesions) - len(pictures),
         series=tuple(_series(result)),
     )
@@ -142,71 +178,38 @@ def _columns(result: StudyResult) -> tuple[tuple[str, str], ...]:
     return tuple((name, measure_label(name)) for name in shown[:MOST_COLUMNS])
 
 
-def _groups(result: StudyResult) -> tuple[tuple[str, str, tuple[Option, ...]], ...]:
-    by_status: dict[OptionStatus, list[Option]] = {status: [] for status in OPTION_STATUSES}
+def _groups(result: StudyResult) -> tuple[tuple[str, str, tuple[OptionRow, ...]], ...]:
+    by_status: dict[OptionStatus, list[OptionRow]] = {status: [] for status in OPTION_STATUSES}
     for option in result.allocation.options:
-        by_status[option.status].append(option)
+        by_status[option.status].append(_option_row(result, option))
     return tuple(
-        (str(status), OPTION_STATUSES[status], tuple(options))
-        for status, options in by_status.items()
-        if options
+        (str(status), OPTION_STATUSES[status], tuple(rows))
+        for status, rows in by_status.items()
+        if rows
     )
 
 
-def _missing(result: StudyResult) -> list[str]:
-    """What the reader might take for granted and nobody has looked at."""
-    return [
-        *_missing_images(result),
-        *_missing_plan(result),
-        *(
-            f"{title(name)} is not known{_would_decide(result, name)}."
-            for name in result.allocation.must_ask
+def _option_row(result: StudyResult, option: Option) -> OptionRow:
+    allocation = result.allocation
+    reasons = (*option.because, *option.against)
+    if option.status in RULED_OUT:
+        reasons = (*option.against, *option.because)
+    return OptionRow(
+        option=option,
+        main=reasons[0] if reasons else None,
+        depends=tuple(
+            name
+            for name in allocation.must_ask
+            if option.id in allocation.ask_because.get(name, ())
         ),
-    ]
+    )
 
 
-def _missing_images(result: StudyResult) -> Iterator[str]:
-    findings = result.findings
-    if result.segmentation.liver is None:
-        yield "Nobody outlined the liver: its volume and the tumour burden are unknown."
-    if findings.segment_source is SegmentSource.APPROXIMATE_PARTITION:
-        yield "Liver segments are a geometric approximation, not read from the vessels."
-    elif findings.segment_source is None and findings.lesions:
-        yield "The liver segments of the lesions are unknown."
-    for s in result.study.series:
-        if s.modality is Modality.CT and s.phase is None:
-            yield f"The contrast phase of {s.key} is unknown."
-    pets = [s for s in result.study.series if s.modality is Modality.PT]
-    if not pets:
-        yield "No PET: somatostatin receptor uptake was not measured."
-    for s in pets:
-        if s.tracer is None:
-            yield f"The tracer of {s.key} is unknown."
-        if s.volume.quantity is not Quantity.SUVBW:
-            yield f"{s.key} holds no SUV."
-        if s.volume.grid.frame_uid != result.segmentation.lesions.grid.frame_uid:
-            yield f"{s.key} was never registered to the lesions' series; it is not shown on them."
-
-
-def _missing_plan(result: StudyResult) -> Iterator[str]:
-    plan, margin = result.plan, result.margin
-    if plan is None:
-        yield "No ablation was planned."
-    else:
-        if plan.not_considered:
-            organs = ", ".join(term(name) for name in plan.not_considered)
-            yield f"Not outlined, so not kept clear of by the plan: {organs}."
-        for u in plan.unplanned:
-            yield f"Lesion {u.lesion_id} has no plan: {u.why}"
-    if margin is None:
-        yield "No ablation zone is known, so no margin was computed."
-    elif not margin.observed:
-        yield "No control scan: the margins are predictions and certify nothing."
-
-
-def _would_decide(result: StudyResult, name: str) -> str:
-    decides = result.allocation.ask_because.get(name, ())
-    return f"; it would decide {', '.join(term(d) for d in decides)}" if decides else ""
+def _facts(result: StudyResult) -> tuple[tuple[str, Any], ...]:
+    """Facts in one word each; free texts of the clinician are not repeated."""
+    used = result.allocation.facts.items()
+    short = (str, int, float, bool)
+    return tuple((k, v) for k, v in used if isinstance(v, short) and k not in FREE_TEXTS)
 
 
 def _series(result: StudyResult) -> list[tuple[str, str, bool]]:

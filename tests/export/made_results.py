@@ -48,6 +48,7 @@ from netseg.domain.allocation import (
     OptionStatus,
     Reason,
     Route,
+    TraceStep,
 )
 from netseg.domain.clinical import ClinicalFindings
 from netseg.domain.result import StudyResult
@@ -255,6 +256,11 @@ def allocation_of(text: str = "Resection or ablation where R0 or A0 can be reach
         ),
         follow_up=FollowUp(interval_months=(3.0, 6.0), what="CT or MRI", sentence="S105"),
         counterfactuals=(Counterfactual(change={"ki67": "> 20"}, route=Route.SYSTEMIC),),
+        trace=(
+            TraceStep(table="grade", rows=((reason, "G2"),), outcomes=("G2",)),
+            TraceStep(table="route", rows=((reason, "local_curative"),), outcomes=("local",)),
+        ),
+        facts={"ki67": "3", "men1": False, "histology_text": "words of the pathologist"},
         caveat="An individual decision.",
     )
 

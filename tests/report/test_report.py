@@ -58,7 +58,7 @@ class Reader(HTMLParser):
         """Check the nesting."""
         if tag not in VOID:
             assert self.open.pop() == tag, f"</{tag}> closes another tag"
-        self.text += " " if tag in {"dt", "dd", "td", "th", "li", "p"} else ""
+        self.text += " " if tag in {"b", "dt", "dd", "td", "th", "li", "p"} else ""
 
     def handle_data(self, data):
         """Keep what a reader sees."""
@@ -94,7 +94,8 @@ def test_the_answer_stands_in_the_headline(whole):
         "Goal: R0 or A0",
         "G2; simple",
         "Plan predicts at least 5 mm in 1 of 2 lesions",
-        "What is missing Somatostatin receptor status",
+        "Because: Resection or ablation where R0 or A0 can be reached. [S220, S149; ref. 10, 70]",
+        "What is missing To settle single options: Somatostatin receptor status.",
     ):
         assert said in head
 
@@ -129,6 +130,25 @@ def test_every_statement_of_the_proposal_has_its_source(whole):
         assert said in reader.text
 
 
+def test_an_option_that_is_open_names_what_would_settle_it(whole):
+    _, reader = whole
+    row = reader.text.split("Undetermined: depends on what is not known")[1][:300]
+    assert "(PRRT) option or not supported" in row
+    assert "Somatostatin receptor status" in row
+
+
+def test_the_way_to_the_answer_can_be_redone_by_hand(whole):
+    _, reader = whole
+    full = reader.text.split("Reasons in full")[1]
+    assert "grade G2 Resection or ablation" in full
+    assert "Facts used: Ki-67 = 3; MEN 1 = no." in full
+
+
+def test_free_texts_of_the_clinician_are_not_repeated(whole):
+    html, _ = whole
+    assert "pathologist" not in html
+
+
 def test_what_nobody_looked_at_is_said(whole):
     _, reader = whole
     missing = reader.text.split("What is missing, or was not considered")[1]
@@ -136,7 +156,7 @@ def test_what_nobody_looked_at_is_said(whole):
         "Not outlined, so not kept clear of by the plan: gallbladder, bowel.",
         "Lesion 2 has no plan: Every path crosses bone.",
         "No control scan: the margins are predictions",
-        "would decide Peptide receptor radionuclide therapy (PRRT)",
+        "Clinical facts that are not known: 1; a table above says what they would decide.",
     ):
         assert said in missing
 
@@ -258,9 +278,14 @@ def test_an_open_route_names_every_possible_one(tmp_path):
         status=AllocationStatus.UNDETERMINED,
         route=None,
         possible_routes=(Route.LOCAL_CURATIVE, Route.SYSTEMIC),
+        must_ask=("ki67", "sstr"),
+        ask_because={"ki67": ("route",), "sstr": ("prrt",)},
+        trace=(),
     )
     _, reader = page(result_of(grid=GRID, allocation=allocation), tmp_path, pictured_lesions=0)
     assert "Open between local treatment with curative intent or systemic treatment" in reader.text
+    assert "To settle the route: Ki-67. 1 further fact would settle single" in reader.text
+    assert "Because:" not in reader.text
 
 
 def test_contradictions_and_rejections_stand_in_the_headline(tmp_path):
