@@ -3,7 +3,8 @@
 The smallest of many noisy distances is too small: one voxel that sticks out decides. So every
 distance is first averaged over a patch of the lesion's surface one widest voxel edge in radius, by
 area, among vertices that look the same way (to 45 degrees). On a flat face
-opposite a flat face all distances are one number, and so is their average.
+opposite a flat face all distances are one number, and so is their average; the patch ends where
+the smoothing of the face's edges begins.
 """
 
 from __future__ import annotations
@@ -126,7 +127,7 @@ def _around_part(part: Mask, around: Surroundings) -> SurfaceMargins:
     if around.viable is not None:
         left = np.minimum(around.viable.distance_mm(points), REACH_MM)
         to_viable = np.where(inside, np.maximum(left, to_zone), to_zone)
-    radius_mm = min(PATCH_OF_EDGE * edge_mm, -float(field.values_mm.min()) / 2)
+    radius_mm = min(PATCH_OF_EDGE * edge_mm, field.flat_mm)
     distances = np.stack([to_zone, to_viable], axis=1)
     distances = _patch_mean(points, surface.spread(normals), area, distances, radius_mm)
     return SurfaceMargins(

@@ -1,0 +1,92 @@
+"""At the liver's capsule and at vessels, the nearest viable liver decides.
+
+A lesion of radius 10 touches a flat capsule from below; its centre lies h = 10 mm deep. A zone of
+radius R, t deeper, leaves the rim where it meets the capsule, at rho² = R² - (h + t)² from the
+axis: the margin is the smaller of R + t - r below... and sqrt(rho² + h²) - r at that rim.
+"""
+
+import numpy as np
+import pytest
+
+from netseg.domain.volume import Mask
+from tests.geometry.shapes import ball, block, grid
+from tests.verify.checking import A0, margin, zone_of
+
+HALF_MM = (0.5, 0.5, 0.5)
+
+
+def under_the_capsule(on, depth_mm=0.0):
+    """Everything below the plane z = 0."""
+    k = np.arange(on.shape[2])
+    z = on.to_mm(np.stack([0 * k, 0 * k, k], axis=1))[:, 2]
+    inside = np.zeros(on.shape, np.bool_)
+    inside[:, :, z < -depth_mm] = True
+    return Mask(inside, on)
+
+
+@pytest.mark.parametrize(
+    ("big_r", "deeper_mm", "truth_mm"),
+    [(14, 0, 4.0), (14, 3, 1.27), (17, 6, 1.53), (14, -3, 1.0)],
+    ids=["concentric", "3 mm deeper", "6 mm deeper", "3 mm superficial"],
+)
+def test_a_lesion_at_the_capsule(big_r, deeper_mm, truth_mm):
+    on = grid((90, 90, 90), HALF_MM, centre_mm=(0.0, 0.0, -14.0))
+    liver = under_the_capsule(on)
+    lesion = ball(on, (0, 0, -10), 10)
+    zone = Mask(ball(on, (0, 0, -10 - deeper_mm), big_r).inside & liver.inside, on)
+    found = margin(lesion, zone, liver=liver)
+    assert found.smallest_margin_mm == pytest.approx(truth_mm, abs=0.25)
+    assert (
+        found.smallest_margin_to_zone_mm < 0.5
+    )  # the zone ends at the capsule, as the lesion does
+    assert any("nearest viable liver" in sentence for sentence in found.why)
+
+
+def test_deep_in_the_liver_both_distances_are_one():
+    found = margin(block(15, 25), block(10, 30), liver=block(1, 39))
+    assert found.smallest_margin_mm == 5.0
+    assert found.smallest_margin_to_zone_mm == 5.0
+
+
+def test_without_a_liver_the_zones_surface_decides():
+    found = margin(block(15, 25), block(11, 29))
+    assert found.smallest_margin_mm == found.smallest_margin_to_zone_mm == 4.0
+
+
+def test_a_wide_vessel_beside_the_zone_is_no_viable_liver_but_a_heat_sink():
+    """Zone 3 mm beyond the lesion on one side; a lumen of 6 mm begins right there."""
+    zone = block(10, 30).inside.copy()
+    zone[28:] = False
+    vessel = np.zeros_like(zone)
+    vessel[28:34, 5:35, 5:35] = True
+    lesion, liver = block(15, 25), block(1, 39)
+    without = margin(lesion, Mask(zone, grid()), liver=liver)
+    found = margin(lesion, Mask(zone, grid()), liver=liver, vessels=Mask(vessel, grid()))
+    assert without.smallest_margin_mm == 3.0
+    assert found.smallest_margin_mm == 5.0
+    assert found.smallest_margin_to_zone_mm == 3.0
+    assert any("Heat sink" in s and "3.0 mm from the lesion" in s for s in found.why)
+
+
+def test_a_thin_vessel_is_liver():
+    zone = block(10, 30).inside.copy()
+    zone[28:] = False
+    vessel = np.zeros_like(zone)
+    vessel[28:30, 5:35, 5:35] = True  # 2 mm
+    masks = {"liver": block(1, 39), "vessels": Mask(vessel, grid())}
+    found = margin(block(15, 25), Mask(zone, grid()), **masks)
+    assert found.smallest_margin_mm == 3.0
+    assert not any("Heat sink" in sentence for sentence in found.why)
+
+
+def test_a_lesion_beyond_the_given_liver_belongs_to_it():
+    """The outline of the liver often leaves its lesion out: then the rest would look viable."""
+    liver = block(1, 39).inside & ~block(15, 25).inside
+    found = margin(block(15, 25), block(10, 30), liver=Mask(liver, grid()))
+    assert found.smallest_margin_mm == 5.0
+
+
+def test_when_no_liver_is_left_the_margin_is_wide():
+    report = A0.check(block(15, 25), zone_of(block(10, 30)), observed=True, liver=block(10, 30))
+    assert report.smallest_mm == 15.0  # as far as one looks
+    assert report.is_a0
