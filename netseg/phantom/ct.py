@@ -60,8 +60,8 @@ HU: Mapping[Tissue, tuple[float, float, float, float]] = {
 
 # difference to liver in the order of PHASES
 RIM = {
-    LesionKind.HYPERVASCULAR: (-12, 55, -6, -12),
-    LesionKind.RING: (-14, 60, -4, -8),
+    LesionKind.HYPERVASCULAR: (-12, 55, -14, -18),
+    LesionKind.RING: (-14, 60, -10, -12),
     LesionKind.HYPOVASCULAR: (-14, -16, -42, -26),
     LesionKind.NECROTIC: (-14, 42, -14, -14),
     LesionKind.CYST: (-52, -68, -106, -88),
@@ -69,7 +69,7 @@ RIM = {
     LesionKind.FOCAL_FAT: (-28, -28, -32, -30),
 }
 CORE = {
-    LesionKind.HYPERVASCULAR: (-12, 45, -16, -14),
+    LesionKind.HYPERVASCULAR: (-12, 45, -28, -24),
     LesionKind.RING: (-20, -10, -46, -30),
     LesionKind.HYPOVASCULAR: (-18, -24, -54, -34),
     LesionKind.NECROTIC: (-34, -48, -84, -66),

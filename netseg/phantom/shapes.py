@@ -23,10 +23,16 @@ Triple = tuple[float, float, float]
 
 def ellipsoid(q: Points, centre: Triple, radii: Triple) -> Field:
     """Approximate distance to an axis-aligned ellipsoid."""
-    u = [(p - c) / r for p, c, r in zip(q, centre, radii, strict=True)]
-    k0 = np.sqrt(u[0] ** 2 + u[1] ** 2 + u[2] ** 2)
-    k1 = np.sqrt(sum((p / r) ** 2 for p, r in zip(u, radii, strict=True)))
-    return k0 * (k0 - 1) / np.maximum(k1, 1e-6)
+    k0, k1 = np.zeros_like(q[0]), np.full_like(q[0], 1e-12)
+    for p, c, r in zip(q, centre, radii, strict=True):
+        u = (p - c) * (1 / r)
+        u *= u
+        k0 += u
+        u *= 1 / r**2
+        k1 += u
+    np.sqrt(k0, out=k0)
+    np.sqrt(k1, out=k1)
+    return k0 * (k0 - 1) / k1
 
 
 def rotated(q: Points, centre: Triple, rotation: Float[np.ndarray, "3 3"]) -> Points:
@@ -48,12 +54,26 @@ def superellipse_cylinder(
 
 def capsule(q: Points, start: Triple, end: Triple, r_start: float, r_end: float) -> Field:
     """A rod with round ends whose radius changes linearly along it."""
-    axis = np.subtract(end, start)
-    d = [p - s for p, s in zip(q, start, strict=True)]
-    t = (d[0] * axis[0] + d[1] * axis[1] + d[2] * axis[2]) / max(float(axis @ axis), 1e-6)
-    t = np.clip(t, 0, 1)
-    away = sum((p - t * a) ** 2 for p, a in zip(d, axis, strict=True))
-    return np.sqrt(away) - (r_start + (r_end - r_start) * t)
+    (sx, sy, sz), (ax, ay, az) = start, (b - a for a, b in zip(start, end, strict=True))
+    x, y, z = q[0] - sx, q[1] - sy, q[2] - sz
+    t = x * ax
+    t += y * ay
+    t += z * az
+    t *= 1 / max(ax * ax + ay * ay + az * az, 1e-6)
+    np.clip(t, 0, 1, out=t)
+    x -= t * ax
+    y -= t * ay
+    z -= t * az
+    x *= x
+    y *= y
+    z *= z
+    x += y
+    x += z
+    np.sqrt(x, out=x)
+    t *= r_end - r_start
+    x -= t
+    x -= r_start
+    return x
 
 
 def tube(q: Points, path: Sequence[Triple], radii: Sequence[float], blend_mm: float = 0.0) -> Field:
@@ -68,8 +88,12 @@ def union(a: Field, b: Field, blend_mm: float = 0.0) -> Field:
     """Either of two shapes, with a fillet of about `blend_mm`."""
     if blend_mm <= 0:
         return np.minimum(a, b)
-    h = np.maximum(blend_mm - np.abs(a - b), 0) / blend_mm
-    return np.minimum(a, b) - h * h * blend_mm / 4
+    h = np.abs(a - b)
+    np.subtract(blend_mm, h, out=h)
+    np.maximum(h, 0, out=h)
+    h *= h
+    h *= 0.25 / blend_mm
+    return np.minimum(a, b) - h
 
 
 def common(a: Field, b: Field, blend_mm: float = 0.0) -> Field:
