@@ -17,7 +17,7 @@ def what_is_missing(result: StudyResult) -> tuple[str, ...]:
     """What the reader might take for granted and nobody has looked at, in sentences."""
     unknown = len(result.allocation.must_ask)
     asked = [
-        f"{unknown} clinical facts are not known; the table above says what they would decide."
+        f"Clinical facts that are not known: {unknown}; a table above says what they would decide."
     ]
     return (*_missing_images(result), *_missing_plan(result), *(asked if unknown else []))
 
