@@ -17,6 +17,7 @@ from netseg.study.dicom_header import (
     text_of,
     value_of,
 )
+from netseg.study.jpeg_child import LOSSLESS, JpegChild
 from netseg.study.values import CEILING_HU, FLOOR_HU, require_hounsfield
 
 if TYPE_CHECKING:
@@ -49,13 +50,14 @@ def read_pixels(
     whole = all(_is_whole(h) for h in stack.slices)
     stored = np.empty(stack.shape[::-1], np.int32 if whole else np.float32)
     digest = hashlib.sha256()
-    for k, header in enumerate(stack.slices):
-        tags, content = read_whole(header)
-        digest.update(content)
-        pixels = decode(header, tags, content, remarks)
-        if pixels.shape != stored.shape[1:]:
-            raise _decode_failed(header.name, f"it decoded to {pixels.shape} pixels")
-        stored[k] = _rescaled(pixels, header, modality)
+    with JpegChild() as child:
+        for k, header in enumerate(stack.slices):
+            tags, content = read_whole(header)
+            digest.update(content)
+            pixels = decode(header, tags, content, remarks, child)
+            if pixels.shape != stored.shape[1:]:
+                raise _decode_failed(header.name, f"it decoded to {pixels.shape} pixels")
+            stored[k] = _rescaled(pixels, header, modality)
     values = stored.transpose(2, 1, 0)
     if modality is Modality.CT:
         require_hounsfield(values, stack.slices[0].name)
@@ -64,7 +66,7 @@ def read_pixels(
 
 
 def decode(
-    header: Header, tags: Dataset, content: bytes, remarks: Remarks
+    header: Header, tags: Dataset, content: bytes, remarks: Remarks, child: JpegChild
 ) -> Shaped[np.ndarray, "rows columns"]:
     """The stored pixel values of one image, unused high bits masked.
 
@@ -86,6 +88,8 @@ def decode(
 
     with quiet_pydicom():
         try:
+            if syntax in LOSSLESS:
+                return _masked(child.decode(tags, syntax), header)
             if not get_decoder(syntax).is_available:
                 raise _unsupported_syntax(header.name, syntax.name)
             return pixel_array(tags, raw=True)
@@ -107,6 +111,17 @@ def _syntax(header: Header, tags: Dataset) -> UID:
     if syntax.is_private or not syntax.is_transfer_syntax:
         raise _unsupported_syntax(header.name, "a private one")
     return syntax
+
+
+def _masked(
+    pixels: Shaped[np.ndarray, "rows columns"], header: Header
+) -> Shaped[np.ndarray, "rows columns"]:
+    """The bits that are stored, sign-extended where they are signed; pydicom does so itself."""
+    bits, stored = header.whole("BitsAllocated") or 0, header.whole("BitsStored") or 0
+    unused = bits - stored
+    signed = header.whole("PixelRepresentation") == 1
+    wide = pixels.astype(f"{'i' if signed else 'u'}{bits // 8}", copy=False)
+    return (wide << unused) >> unused if unused else wide
 
 
 def same_image(first: Header, second: Header) -> bool:

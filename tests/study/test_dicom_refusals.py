@@ -226,7 +226,8 @@ def test_an_element_that_claims_four_gigabytes_is_malformed(tmp_path):
     [
         ("1.2.840.10008.1.2.4.90", Code.DECODE_FAILED),
         ("1.2.840.10008.1.2.5", Code.DECODE_FAILED),
-        ("1.2.840.10008.1.2.4.70", Code.UNSUPPORTED_TRANSFER_SYNTAX),
+        ("1.2.840.10008.1.2.4.70", Code.DECODE_FAILED),
+        ("1.2.840.10008.1.2.4.100", Code.UNSUPPORTED_TRANSFER_SYNTAX),
         ("1.2.3.4.5.6.7.8", Code.UNSUPPORTED_TRANSFER_SYNTAX),
     ],
 )
