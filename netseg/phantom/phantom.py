@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 DEMO_SHAPE, DEMO_SPACING_MM = (240, 200, 80), (1.5, 1.5, 3.0)
-# a curative case: one lobe, two neighbouring segments, each within reach of one probe, one small
+# a curative case: one lobe, two neighbouring segments, each lesion 1-5 cm and within reach of one probe
 DEMO_LESIONS = (
     LesionSpec(diameter_mm=22.0, segment="VI", kind=LesionKind.HYPERVASCULAR, suv=28.0),
     LesionSpec(diameter_mm=17.0, segment="V", kind=LesionKind.RING, suv=24.0),
-    LesionSpec(diameter_mm=13.0, segment="VI", kind=LesionKind.HYPERVASCULAR, suv=20.0),
-    LesionSpec(diameter_mm=8.0, segment="V", kind=LesionKind.HYPERVASCULAR, suv=22.0),
+    LesionSpec(diameter_mm=14.0, segment="VI", kind=LesionKind.HYPERVASCULAR, suv=20.0),
+    LesionSpec(diameter_mm=12.0, segment="V", elongation=1.05, irregularity=0.08, suv=22.0),
 )
 CENTRE_MM = (0.0, 0.0, 8.0)  # the middle of the default field of view: whole liver, lung bases
 

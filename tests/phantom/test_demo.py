@@ -37,9 +37,9 @@ def demo() -> Phantom:
 
 
 def test_the_demo_is_a_curative_case(demo: Phantom) -> None:
-    """Four lesions in V and VI: one lobe, two neighbouring segments; the largest below 3 cm."""
+    """Four lesions in V and VI: one lobe, two neighbouring segments; all between 1 and 3 cm."""
     assert {t.segment for t in demo.truth} == {"V", "VI"}
-    assert [t.diameter_mm for t in demo.truth] == [22.0, 17.0, 13.0, 8.0]
+    assert [t.diameter_mm for t in demo.truth] == [22.0, 17.0, 14.0, 12.0]
     assert len(demo.truth) == len(DEMO_LESIONS)
 
 
