@@ -55,11 +55,13 @@ class SeriesFiles:
 
     Attributes:
         label: What to call it in messages: modality and series number.
-        headers: Its files.
+        headers: Its files, or those of one of its volumes.
+        total: Number of files of the whole series.
     """
 
     label: str
     headers: tuple[Header, ...]
+    total: int
 
 
 def group(headers: Sequence[Header]) -> tuple[SeriesFiles, ...]:
@@ -76,7 +78,7 @@ def group(headers: Sequence[Header]) -> tuple[SeriesFiles, ...]:
     for (_, modality), members in sorted(by_uid.items(), key=order):
         number = members[0].whole("SeriesNumber")
         label = f"{modality or 'unnamed'} series{'' if number is None else f' {number}'}"
-        groups.append(SeriesFiles(label=label, headers=tuple(members)))
+        groups.append(SeriesFiles(label=label, headers=tuple(members), total=len(members)))
     return tuple(groups)
 
 
@@ -253,12 +255,12 @@ def _remark_on_stack(files: SeriesFiles, found: Stack, remarks: Remarks) -> None
         )
     first = found.slices[0]
     announced = first.whole("NumberOfSlices") or first.whole("ImagesInAcquisition")
-    if announced and announced > len(found.slices):
+    if announced and announced > files.total:
         remarks.warn(
             Code.INCOMPLETE_SERIES,
-            f"{files.label} announces {announced} images; {len(found.slices)} are present. What "
+            f"{files.label} announces {announced} images; {files.total} are present. What "
             "lies beyond its ends is missing.",
-            detail={"expected": announced, "found": len(found.slices)},
+            detail={"expected": announced, "found": files.total},
         )
     marked = [h.name for h in found.slices if h.has_preamble]
     if marked:

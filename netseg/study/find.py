@@ -60,6 +60,7 @@ def find_studies(
         return (_study(path),)
     children = _children(path)
     if how == "many":
+        children = sorted([*children, *(f for f in path.iterdir() if _is_image(f))])
         if not children:
             raise StudyRejectedError(Code.NO_INPUT, "The folder holds no study.")
         return tuple(_study(c) for c in children)
@@ -74,14 +75,18 @@ def _study(path: Path) -> FoundStudy:
 
 
 def _children(path: Path) -> list[Path]:
-    """Sub-folders; in a folder of folders only, for image files beside each other are one study."""
+    """Sub-folders. Image files beside each other are children only if the user says "many"."""
     visible = sorted(c for c in path.iterdir() if not c.name.startswith("."))
     return [c for c in visible if c.is_dir() and not c.is_symlink()]
 
 
 def _has_own_image(path: Path) -> bool:
     files = [c for c in sorted(path.iterdir()) if c.is_file() and c.stat().st_size > 0]
-    return any(f.name == STUDY_FILE or image_suffix(f) or _is_dicom(f) for f in files)
+    return any(f.name == STUDY_FILE or _is_image(f) or _is_dicom(f) for f in files)
+
+
+def _is_image(file: Path) -> bool:
+    return file.is_file() and not file.name.startswith(".") and image_suffix(file) is not None
 
 
 def _is_one_study(children: list[Path]) -> bool:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 MAX_VOXELS = 1_500_000_000
 """More than the largest clinical CT that was met (1504 x 1504 x 561)."""
 LEAST_SLICES = 5
-_PERPENDICULAR = 1e-3  # largest cosine between two axes: 0.06 degrees
+_PERPENDICULAR = 2e-4  # largest cosine between two axes, 0.01 degrees, as Grid.is_orthogonal
 _SPACING_RANGE_MM = (0.05, 50.0)
 
 
@@ -164,7 +164,7 @@ def require_affine(affine: Float[np.ndarray, "4 4"], name: str) -> Float[np.ndar
 
     Raises:
         StudyRejectedError: GEOMETRY_INVALID for numbers that are not finite, spacings outside
-            0.05 to 50 mm, or axes more than 0.06 degrees off the right angle.
+            0.05 to 50 mm, or axes more than 0.01 degrees off the right angle.
     """
     affine = np.asarray(affine, dtype=np.float64)
     if not np.isfinite(affine).all():
@@ -177,7 +177,7 @@ def require_affine(affine: Float[np.ndarray, "4 4"], name: str) -> Float[np.ndar
     directions = affine[:3, :3] / spacing
     skew = float(np.abs(directions.T @ directions - np.eye(3)).max())
     if skew > _PERPENDICULAR:
-        degrees = 90 - float(np.degrees(np.arccos(min(skew, 1.0))))
+        degrees = float(np.degrees(np.arcsin(min(skew, 1.0))))
         raise _invalid(f"The axes are {degrees:.2f} degrees off the right angle.", name)
     return affine
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from netseg.domain.codes import Code
-from netseg.domain.errors import GridMismatchError, StudyRejectedError
+from netseg.domain.errors import FrameMismatchError, GridMismatchError, StudyRejectedError
 from netseg.domain.study import Modality, Series, Study
 from netseg.domain.volume import Quantity
 from netseg.study.document import read_document
@@ -85,6 +85,12 @@ def _read(path: Path, hints: ReadHints, remarks: Remarks) -> Study:
         require_neutral_case_id(study.case_id, remarks.secrets)
     except StudyRejectedError as refusal:
         raise _cleaned(refusal, remarks) from None
+    except OSError as error:
+        raise StudyRejectedError(
+            Code.INPUT_CHANGED,
+            f"A file of the study cannot be read ({error.strerror or type(error).__name__}).",
+            hint="Check its permissions and whether the transfer has finished.",
+        ) from None
     notices = tuple(clean_notice(n, remarks.secrets) for n in remarks.notices)
     return replace(study, warnings=notices, secrets=frozenset(remarks.secrets))
 
@@ -114,7 +120,7 @@ def _dispatch(path: Path, hints: ReadHints, remarks: Remarks) -> Study:
             f"The folder holds {len(files.images)} image files and no study.yaml says what they "
             "are.",
             detail={"files": len(files.images)},
-            hint="Write a study.yaml, give one file, or use --many for one study per folder.",
+            hint="Write a study.yaml, give one file, or use --many to take each as a study.",
         )
     raise StudyRejectedError(
         Code.NO_DICOM,
@@ -281,11 +287,11 @@ def _on_a_scan(
     """The mask on the grid of the first series it fits."""
     if spec is None:
         return None
-    mismatches: list[GridMismatchError] = []
+    mismatches: list[StudyRejectedError] = []
     for one in series:
         try:
             return reader(spec, one.volume.grid)
-        except GridMismatchError as error:
+        except (GridMismatchError, FrameMismatchError) as error:
             mismatches.append(error)
     raise mismatches[0]
 

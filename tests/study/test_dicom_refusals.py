@@ -337,6 +337,18 @@ def test_inspecting_tells_what_reading_would_refuse(tmp_path):
     assert [n.code for n in report.errors] == [Code.MISSING_SLICES]
 
 
+def test_a_disk_that_fails_is_input_changed_and_names_no_path(tmp_path, monkeypatch):
+    write_series(tmp_path / "zebra")
+
+    def broken(self):
+        raise OSError(5, "Input/output error", str(self))
+
+    monkeypatch.setattr("os.walk", lambda *_, **__: broken(tmp_path / "zebra"))
+    error = refusal(tmp_path / "zebra")
+    assert error.notice.code is Code.INPUT_CHANGED
+    assert "zebra" not in str(error)
+
+
 def test_a_file_that_vanishes_while_it_is_read_is_input_changed(tmp_path, monkeypatch):
     from netseg.study import dicom_series
 

@@ -75,6 +75,22 @@ def test_a_segment_lies_on_its_scan(drawn):
     assert read_instances(f"{seg}:1", on=grid).values == (1,)
 
 
+def test_a_segment_finds_its_scan_among_several(drawn):
+    """A PET of another frame comes with the study; the mask lies on the CT."""
+    folder, seg, first, _ = drawn
+
+    def elsewhere(dataset, _):
+        dataset.FrameOfReferenceUID = "1.2.3.4.5.6.7.8"
+        dataset.SeriesDescription, dataset.SeriesNumber = "Abdomen native", 1
+
+    write_series(folder / "ct" / "other", uid_seed="other", edit=elsewhere)
+    study = read_study(folder / "ct", ReadHints(case_id="c", lesions=f"{seg}:1"))
+    assert [s.key for s in study.series] == ["ct_native", "ct_portal_venous"]
+    assert study.lesions is not None
+    assert study.lesions.grid is study.series[1].volume.grid
+    assert np.array_equal(study.lesions.labels == 1, first)
+
+
 def test_overlapping_segments_have_no_common_numbering(drawn):
     _, seg, _, _ = drawn
     for spec in (str(seg), f"{seg}:instances"):

@@ -76,6 +76,13 @@ def test_a_broken_child_stays_in_the_batch_and_is_refused_there(tmp_path):
     assert cases(tmp_path) == ["p01", "p02"]
 
 
+def test_image_files_beside_each_other_are_a_batch_only_if_the_user_says_so(tmp_path):
+    for name in ("p02.nii.gz", "p01.nii.gz"):
+        write_nifti(tmp_path / name)
+    assert cases(tmp_path) == [tmp_path.name]
+    assert cases(tmp_path, "many") == ["p01", "p02"]
+
+
 def test_a_manifest_is_a_batch(tmp_path):
     yaml_study(tmp_path / "data" / "a")
     (tmp_path / "list.csv").write_text("case,path\nfirst,data/a\nsecond,data/b\n")
