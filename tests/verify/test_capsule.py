@@ -1,14 +1,15 @@
 """At the liver's capsule and at vessels, the nearest viable liver decides.
 
-A lesion of radius 10 touches a flat capsule from below; its centre lies h = 10 mm deep. A zone of
-radius R, t deeper, leaves the rim where it meets the capsule, at rho² = R² - (h + t)² from the
-axis: the margin is the smaller of R + t - r below... and sqrt(rho² + h²) - r at that rim.
+A lesion of radius r = 10 touches a flat capsule from below; its centre lies h = 10 mm deep. A zone
+of radius R whose centre lies t deeper meets the capsule in a circle of radius rho around the axis,
+rho² = R² - (h + t)². The nearest viable liver is there, sqrt(rho² + h²) - r from the lesion. A zone
+whose centre is t nearer to the capsule leaves R - t - r below the lesion.
 """
 
 import numpy as np
 import pytest
 
-from netseg.domain.volume import Mask
+from netseg.domain.volume import LabelMap, Mask
 from tests.geometry.shapes import ball, block, grid
 from tests.verify.checking import A0, margin, zone_of
 
@@ -79,11 +80,18 @@ def test_a_thin_vessel_is_liver():
     assert not any("Heat sink" in sentence for sentence in found.why)
 
 
-def test_a_lesion_beyond_the_given_liver_belongs_to_it():
-    """The outline of the liver often leaves its lesion out: then the rest would look viable."""
-    liver = block(1, 39).inside & ~block(15, 25).inside
-    found = margin(block(15, 25), block(10, 30), liver=Mask(liver, grid()))
-    assert found.smallest_margin_mm == 5.0
+def test_a_second_lesion_left_beside_the_zone_is_not_the_outside_of_the_liver():
+    """An outline of the liver often leaves its lesions out; untreated tumour is no safe border."""
+    zone = block(10, 30).inside.copy()
+    zone[28:] = False
+    lesions = np.zeros((40, 40, 40), np.uint8)
+    lesions[15:25, 15:25, 15:25] = 1
+    lesions[28:36, 8:32, 8:32] = 2
+    liver = Mask(block(1, 39).inside & (lesions == 0), grid())
+    report = A0.check(
+        LabelMap(lesions, grid()), zone_of(Mask(zone, grid())), observed=True, liver=liver
+    )
+    assert report.lesions[0].smallest_margin_mm == 3.0
 
 
 def test_when_no_liver_is_left_the_margin_is_wide():
