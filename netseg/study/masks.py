@@ -50,7 +50,7 @@ def read_mask(spec: str, on: Grid | None = None) -> Mask:
         GridMismatchError: If the mask lies elsewhere than `on`.
     """
     path, wanted = _parsed(spec)
-    labels = _read_labels(path, on, wanted)
+    labels = _labels_of(path, on, wanted)
     values = _chosen(_present(labels.labels), wanted, path.name)
     return labels.region(*values)
 
@@ -74,9 +74,29 @@ def read_instances(spec: str, on: Grid | None = None) -> LabelMap:
         from netseg.geometry.components import components
 
         return components(read_mask(spec, on))
-    labels = _read_labels(path, on, wanted)
+    labels = _labels_of(path, on, wanted)
     _chosen(_present(labels.labels), wanted, path.name)
     return _by_volume(labels)
+
+
+def read_labels(spec: str, on: Grid | None = None) -> LabelMap:
+    """Every value of a label map with its own number: tissues, organs, obstacles.
+
+    Args:
+        spec: FILE (all values), or FILE:1,2 (these alone). An empty file is an empty map.
+        on: The scan's grid it must lie on.
+
+    Raises:
+        StudyRejectedError: LABEL_UNKNOWN, LABEL_NOT_INTEGER, and what the file's reader refuses.
+        GridMismatchError: If the map lies elsewhere than `on`.
+    """
+    path, wanted = _parsed(spec)
+    labels = _labels_of(path, on, wanted)
+    if wanted in ("", "instances"):
+        return labels
+    values = _chosen(_present(labels.labels), wanted, path.name)
+    kept = np.where(np.isin(labels.labels, values), labels.labels, 0)
+    return LabelMap(kept.astype(labels.labels.dtype), labels.grid)
 
 
 def _parsed(spec: str) -> tuple[Path, str]:
@@ -95,7 +115,7 @@ def _parsed(spec: str) -> tuple[Path, str]:
     return Path(spec[: found.start()]), found.group(1)
 
 
-def _read_labels(path: Path, on: Grid | None, wanted: str) -> LabelMap:
+def _labels_of(path: Path, on: Grid | None, wanted: str) -> LabelMap:
     if path.is_file() and path.stat().st_size and image_suffix(path) is None:
         return _read_seg(path, on, wanted)
     image = read_image_file(path)

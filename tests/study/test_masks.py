@@ -7,7 +7,7 @@ import pytest
 
 from netseg.domain import Code, GridMismatchError, Modality, StudyRejectedError
 from netseg.study import ReadHints, read_study
-from netseg.study.masks import read_instances, read_mask
+from netseg.study.masks import read_instances, read_labels, read_mask
 from tests.study.nifti_files import hounsfield, ras, write_nifti
 
 
@@ -91,6 +91,17 @@ def test_parts_are_numbered_by_volume(tmp_path, labels):
     assert instances.values == (1, 2)
     assert np.count_nonzero(instances.labels == 1) == 8
     assert np.count_nonzero(instances.labels == 2) == 1
+
+
+def test_a_label_map_keeps_its_numbers(tmp_path, labels, scan):
+    path = write_nifti(tmp_path / "m.nii.gz", labels)
+    assert np.array_equal(read_labels(str(path)).labels, labels)
+    assert read_labels(f"{path}:2").values == (2,)
+    assert read_labels(str(path), on=scan).grid is scan
+    empty = write_nifti(tmp_path / "empty.nii.gz", labels * 0)
+    assert read_labels(str(empty)).values == ()
+    with pytest.raises(StudyRejectedError, match="LABEL_UNKNOWN"):
+        read_labels(f"{path}:9")
 
 
 def test_instances_stay_apart_although_they_touch(tmp_path):
