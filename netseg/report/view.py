@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netseg.domain import Verdict
+from netseg.domain import Phase, Verdict
 from netseg.domain.allocation import OptionStatus
 from netseg.report.missing import what_is_missing
 from netseg.report.wording import OPTION_STATUSES, measure_label, term, verdict_text
@@ -174,8 +174,14 @@ def _tone(margin: LesionMargin | None) -> str:
 
 def _columns(result: StudyResult) -> tuple[tuple[str, str], ...]:
     names = sorted({name for lesion in result.findings.lesions for name in lesion.measures})
+    names.sort(key=_phase_order)
     shown = [name for start in CARD_MEASURES for name in names if name.startswith(start)]
     return tuple((name, measure_label(name)) for name in shown[:MOST_COLUMNS])
+
+
+def _phase_order(name: str) -> int:
+    """Place of the phase that a measure names in the order contrast runs through the liver."""
+    return next((n for n, phase in enumerate(Phase) if name.endswith(phase)), len(Phase))
 
 
 def _groups(result: StudyResult) -> tuple[tuple[str, str, tuple[OptionRow, ...]], ...]:

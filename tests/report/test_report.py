@@ -144,6 +144,19 @@ def test_the_way_to_the_answer_can_be_redone_by_hand(whole):
     assert "Facts used: Ki-67 = 3; MEN 1 = no." in full
 
 
+def test_phases_stand_in_the_order_of_contrast(tmp_path):
+    result = result_of(grid=GRID)
+    phases = ("delayed", "late_arterial", "native", "portal_venous")
+    lesion = replace(
+        result.findings.lesions[0], measures={f"mean_hu_{phase}": 1.0 for phase in phases}
+    )
+    findings = replace(result.findings, lesions=(lesion,))
+    _, reader = page(replace(result, findings=findings), tmp_path, pictured_lesions=0)
+    head = reader.text.split("Lesions No.")[1]
+    places = [head.index(f"Mean HU {p}") for p in ("native", "late arterial", "portal", "delayed")]
+    assert places == sorted(places)
+
+
 def test_free_texts_of_the_clinician_are_not_repeated(whole):
     html, _ = whole
     assert "pathologist" not in html
