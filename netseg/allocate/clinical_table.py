@@ -145,7 +145,9 @@ def _cell(path: Path, number: int, name: str, cell: str) -> Any:
         try:
             return json.loads(cell)
         except ValueError as problem:
-            raise _refused(path, number, f"{name}: {cell!r} is no JSON ({problem}).", name) from problem
+            raise _refused(
+                path, number, f"{name}: {cell!r} is no JSON ({problem}).", name
+            ) from problem
     return cell
 
 

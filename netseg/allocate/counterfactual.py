@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from netseg.allocate.facts import NOT_STATED
 from netseg.allocate.settle import MEASURED_BESIDE
@@ -27,7 +27,7 @@ def counterfactuals(reading: Reading) -> tuple[Counterfactual, ...]:
         found += [
             Counterfactual(change={name: variable.text(cells)}, route=Route(str(other)))
             for other, cells in _cells_by_route(reading, place, route).items()
-            if {other} != now
+            if frozenset({other}) != now
         ]
     return tuple(found)
 
@@ -61,5 +61,6 @@ def _reported_silent(reading: Reading) -> dict[int, frozenset[int]]:
     """Reported statements stand aside while the fact beside them is changed."""
     rules = reading.rules
     return {
-        rules.index[name]: rules.variable(name).cells_named([NOT_STATED]) for name in MEASURED_BESIDE
+        rules.index[name]: rules.variable(name).cells_named([NOT_STATED])
+        for name in MEASURED_BESIDE
     }

@@ -77,7 +77,9 @@ class Diagrams:
             branches = [self.children[n] if self.variables[n] == top else None for n in key]
             width = next(len(b) for b in branches if b is not None)
             children = tuple(
-                self.choose(*(b[i] if b is not None else n for b, n in zip(branches, key, strict=True)))
+                self.choose(
+                    *(b[i] if b is not None else n for b, n in zip(branches, key, strict=True))
+                )
                 for i in range(width)
             )
             self._choices[key] = self.node(top, children)

@@ -26,7 +26,7 @@ from netseg.domain.errors import StudyRejectedError
 from netseg.domain.findings import SegmentSource
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 SCHEMA_VERSION = "1"
@@ -95,7 +95,7 @@ class FindingsRejectedError(StudyRejectedError):
         errors: One entry per wrong field.
     """
 
-    def __init__(self, errors: tuple[InputError, ...], file: str | None = None) -> None:
+    def __init__(self, errors: Sequence[InputError], file: str | None = None) -> None:
         further = f" ({len(errors)} errors in all)" if len(errors) > 1 else ""
         super().__init__(
             Code(errors[0].code),
@@ -104,7 +104,7 @@ class FindingsRejectedError(StudyRejectedError):
             detail={"errors": [dataclasses.asdict(error) for error in errors]},
             hint="Correct the named fields; leave out or set to null what is unknown.",
         )
-        self.errors = errors
+        self.errors = tuple(errors)
 
 
 def parse_case(document: object, *, file: str | None = None) -> c.ClinicalFindings:

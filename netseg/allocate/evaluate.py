@@ -8,7 +8,7 @@ from netseg.allocate.advice import flags_of, follow_up_of, imaging_of
 from netseg.allocate.counterfactual import counterfactuals
 from netseg.allocate.options import options_of
 from netseg.allocate.reasons import Reading
-from netseg.allocate.settle import Standing, settle
+from netseg.allocate.settle import DECIDED, Standing, settle
 from netseg.domain.allocation import (
     AblationResult,
     AblationWindow,
@@ -118,15 +118,22 @@ def _biology(reading: Reading) -> dict[str, Any]:
     if reading.findings.post_ablation is not None:
         said = reading.standing.control
         result = AblationResult.UNDETERMINED
-        if said in ({"A0"}, {"not_A0"}):
+        if said in DECIDED:
             result = AblationResult(str(next(iter(said))))
     return {
         "grade": grades[0] if len(grades) == 1 else None,
         "possible_grades": grades,
-        "is_nec": ("nec" in carcinoma) if len(carcinoma - {"nec"}) == 0 or "nec" not in carcinoma else None,
+        "is_nec": ("nec" in carcinoma)
+        if len(carcinoma - {"nec"}) == 0 or "nec" not in carcinoma
+        else None,
         "pattern": known[0] if len(patterns) == 1 and known else None,
-        "possible_patterns": (*map(str, known), *(["not_covered"] if "not_covered" in patterns else [])),
-        "ablation_window": AblationWindow.INSIDE if window == {"inside"} else (AblationWindow.OUTSIDE if outside else None),
+        "possible_patterns": (
+            *map(str, known),
+            *(["not_covered"] if "not_covered" in patterns else []),
+        ),
+        "ablation_window": AblationWindow.INSIDE
+        if "inside" in window and len(window) == 1
+        else (AblationWindow.OUTSIDE if outside else None),
         "ablation_window_reason": str(next(iter(window))) if outside and len(window) == 1 else None,
         "ablation_result": result,
     }

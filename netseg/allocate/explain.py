@@ -28,14 +28,22 @@ def explain(allocation: Allocation) -> str:
             f"{_facts(c.change)} -> {c.route}" for c in allocation.counterfactuals)),
         _block("Mind", (
             f"{f.id}: {f.text}{f' [{f.sentence}]' if f.sentence else ''}" for f in allocation.flags)),
-        f"{allocation.caveat}\nRules: {allocation.rules_id}, sha256 {allocation.rules_sha256[:16]}; "
-        "Sxxx are sentence ids and [n] reference numbers of its source.",
+        _colophon(allocation),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
+def _colophon(a: Allocation) -> str:
+    return (
+        f"{a.caveat}\nRules: {a.rules_id}, sha256 {a.rules_sha256[:16]}; "
+        "Sxxx are sentence ids and [n] reference numbers of its source."
+    )
+
+
 def _answer(a: Allocation) -> str:
-    route = str(a.route) if a.route else "open: " + (" or ".join(map(str, a.possible_routes)) or "-")
+    route = (
+        str(a.route) if a.route else "open: " + (" or ".join(map(str, a.possible_routes)) or "-")
+    )
     grade = str(a.grade) if a.grade else "open: " + " or ".join(map(str, a.possible_grades))
     pattern = str(a.pattern) if a.pattern else "open: " + " or ".join(a.possible_patterns)
     if a.possible_patterns == ("not_covered",):

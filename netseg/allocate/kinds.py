@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from netseg.domain.codes import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 NUMBER_TEXT = re.compile(r"[-+]?\d+([.,]\d+)?\s*%?")
 
@@ -52,7 +54,7 @@ def _shown(value: object) -> str:
 
 
 def did_you_mean(value: str, allowed: Sequence[str]) -> str:
-    """ "did you mean small_intestine?", or "" where nothing is near."""
+    """A question such as "did you mean small_intestine?", or "" where nothing is near."""
     plain = value.strip().lower().replace(" ", "_").replace("-", "_")
     by_lower = {name.lower(): name for name in allowed}
     near = difflib.get_close_matches(plain, list(by_lower), n=1, cutoff=0.6)

@@ -18,7 +18,28 @@ if TYPE_CHECKING:
 
 ADJACENT: frozenset[frozenset[str]] = frozenset(
     frozenset(pair.split("-"))
-    for pair in ["I-II", "I-III", "I-IV", "I-IVa", "I-IVb", "I-VII", "I-VIII", "II-III", "II-IV", "II-IVa", "III-IV", "III-IVb", "IV-V", "IV-VIII", "IVa-VIII", "IVb-V", "V-VI", "V-VIII", "VI-VII", "VII-VIII"]
+    for pair in [
+        "I-II",
+        "I-III",
+        "I-IV",
+        "I-IVa",
+        "I-IVb",
+        "I-VII",
+        "I-VIII",
+        "II-III",
+        "II-IV",
+        "II-IVa",
+        "III-IV",
+        "III-IVb",
+        "IV-V",
+        "IV-VIII",
+        "IVa-VIII",
+        "IVb-V",
+        "V-VI",
+        "V-VIII",
+        "VI-VII",
+        "VII-VIII",
+    ]
 )
 """Couinaud segments that share a face; the pairs IV-V and IV-VIII cross the midline."""
 

@@ -29,9 +29,10 @@ from netseg.domain.codes import Code
 from netseg.domain.findings import Lobe
 from netseg.domain.margin import Verdict
 
-KI67_ALLOWED = (
-    "a percentage 0-100, an interval such as [1, 3], {below: 2} (above 0) or {above: 20} (below 100)"
-)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+KI67_ALLOWED = "a percentage 0-100, an interval such as [1, 3], {below: 2} (above 0) or {above: 20} (below 100)"
 SSTR_ALLOWED = "positive, negative, or a Krenning score 0, 1, 2, 3, 4"
 EVIDENCE_ALLOWED = "control_scan"
 
@@ -80,30 +81,37 @@ def _refuse_unknown(value: dict[str, object], known: tuple[str, ...]) -> None:
             raise WrongValueError(Code.CONFIG_UNKNOWN_KEY, key, allowed, advice=advice)
 
 
-def _read_ki67(value: object) -> Ki67:
-    def percent(end: object) -> float:
-        found = read_number(end, KI67_ALLOWED)
-        if not 0 <= found <= 100:
-            raise WrongValueError(Code.CONFIG_RANGE, end, KI67_ALLOWED)
-        return found
+def _percent(end: object) -> float:
+    found = read_number(end, KI67_ALLOWED)
+    if not 0 <= found <= 100:
+        raise WrongValueError(Code.CONFIG_RANGE, end, KI67_ALLOWED)
+    return found
 
+
+def _read_ki67(value: object) -> Ki67:
+    make, ends = _ki67_parts(value)
+    numbers = [_percent(end) for end in ends]
     try:
-        if isinstance(value, list):
-            ends = cast("list[object]", value)
-            if len(ends) != 2:
-                raise WrongValueError(Code.CONFIG_TYPE, ends, KI67_ALLOWED)
-            return Ki67.between(percent(ends[0]), percent(ends[1]))
-        if isinstance(value, dict):
-            sides = cast("dict[str, object]", value)
-            if set(sides) not in ({"below"}, {"above"}):
-                raise WrongValueError(Code.CONFIG_UNKNOWN_KEY, sides, KI67_ALLOWED)
-            side, end = next(iter(sides.items()))
-            return Ki67.below(percent(end)) if side == "below" else Ki67.above(percent(end))
-        return Ki67.exactly(percent(value))
-    except WrongValueError:
-        raise
+        return make(*numbers)
     except ValueError as empty:
         raise WrongValueError(Code.CONFIG_RANGE, value, KI67_ALLOWED) from empty
+
+
+def _ki67_parts(value: object) -> tuple[Callable[..., Ki67], list[object]]:
+    """How the pathologist wrote it, and the numbers in it."""
+    if isinstance(value, list):
+        ends = cast("list[object]", value)
+        if len(ends) != 2:
+            raise WrongValueError(Code.CONFIG_TYPE, ends, KI67_ALLOWED)
+        return Ki67.between, ends
+    if isinstance(value, dict):
+        sides = cast("dict[str, object]", value)
+        if list(sides) == ["below"]:
+            return Ki67.below, [sides["below"]]
+        if list(sides) == ["above"]:
+            return Ki67.above, [sides["above"]]
+        raise WrongValueError(Code.CONFIG_UNKNOWN_KEY, sides, KI67_ALLOWED)
+    return Ki67.exactly, [value]
 
 
 def _write_ki67(ki67: Ki67) -> Any:
@@ -195,11 +203,12 @@ def _read_evidence(value: object) -> str:
 
 def _read_post_ablation(value: object) -> PostAblation:
     entry = _mapping(value, POST_ABLATION.allowed)
-    known = ("min_margin_mm", "registration_error_mm", "evidence", "verdict")
+    known: tuple[str, ...] = ("min_margin_mm", "registration_error_mm", "evidence", "verdict")
     _refuse_unknown(entry, known)
     evidence = Kind(allowed=EVIDENCE_ALLOWED, read=_read_evidence, write=str)
-    kinds = dict(zip(known, (_MARGIN_MM, _ERROR_MM, evidence, _VERDICT), strict=True))
-    return PostAblation(**_read_keys(entry, kinds))
+    kinds = (_MARGIN_MM, _ERROR_MM, evidence, _VERDICT)
+    by_key: dict[str, Kind] = dict(zip(known, kinds, strict=True))
+    return PostAblation(**_read_keys(entry, by_key))
 
 
 def _write_post_ablation(event: PostAblation) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -17,10 +18,13 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 LARGEST_DOCUMENT_BYTES = 10_000_000
 """A findings document of thousands of lesions has a tenth of this."""
+
+DEEPEST_NESTING = 40
 
 _Base: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -38,12 +42,13 @@ class _StrictLoader(_Base):
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} is not text", node.start_mark
                 )
-        twice = sorted({key for key in keys if keys.count(key) > 1})
+        twice = [key for key, count in Counter(keys).items() if count > 1]
         if twice:
             raise yaml.constructor.ConstructorError(
                 None, None, f"the key {twice[0]!r} stands twice", node.start_mark
             )
-        return cast("dict[Any, Any]", super().construct_mapping(node, deep))
+        base: Any = super()
+        return cast("dict[Any, Any]", base.construct_mapping(node, deep))
 
 
 def _resolve(tag: str, pattern: str, first: str) -> None:
@@ -80,9 +85,8 @@ _StrictLoader.add_constructor("tag:yaml.org,2002:int", _int)
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object in which every key stands once."""
-    keys = [key for key, _ in pairs]
-    for key in keys:
-        if keys.count(key) > 1:
+    for key, count in Counter(key for key, _ in pairs).items():
+        if count > 1:
             raise ValueError(f"the key {key!r} stands twice")
     return dict(pairs)
 
@@ -98,12 +102,23 @@ def parse_yaml(text: str, name: str) -> object:
         StudyRejectedError: CONFIG_SYNTAX, where it is not well-formed or holds an alias or tag.
     """
     try:
-        for event in yaml.parse(text, Loader=_StrictLoader):
-            if isinstance(event, yaml.AliasEvent):
-                raise yaml.YAMLError("aliases (*name) are not read; write the value out")
+        _refuse_tricks(text)
         return cast("object", yaml.load(text, Loader=_StrictLoader))
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
         raise _malformed(name, str(problem)) from problem
+
+
+def _refuse_tricks(text: str) -> None:
+    """An alias can blow a small document up to any size, and deep nesting exhaust the stack."""
+    depth = 0
+    reader: Any = yaml
+    for event in cast("Iterator[object]", reader.parse(text, Loader=_StrictLoader)):
+        if isinstance(event, yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read; write the value out")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST_NESTING:
+            raise yaml.YAMLError(f"nested deeper than {DEEPEST_NESTING} levels")
 
 
 def parse_json(text: str, name: str) -> object:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.cells import Span
 from netseg.allocate.document import FIELDS
@@ -11,12 +11,12 @@ from netseg.allocate.settle import as_written
 from netseg.domain.allocation import Reason, TraceStep
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
     from netseg.allocate.ruleset import CompiledRow, CompiledTable, RuleSet
     from netseg.allocate.settle import Standing
     from netseg.allocate.tables import Row
     from netseg.domain.clinical import ClinicalFindings
+
+ONLY_TRUE: frozenset[Any] = frozenset({True})
 
 NOT_TRACED = ("lesions_reported", "measured", "provenance")
 
@@ -30,30 +30,30 @@ class Reading:
         self.standing = standing
         self.rules = rules
         self.worlds = standing.worlds
-        self._outcomes: dict[str, frozenset[Hashable]] = {}
+        self._outcomes: dict[str, frozenset[Any]] = {}
         self._rows: dict[str, list[Row]] = {}
         self._shown: dict[str, Any] = {}
         self._reasons: dict[str, Reason] = {}
 
-    def outcomes(self, table: str) -> frozenset[Hashable]:
+    def outcomes(self, table: str) -> frozenset[Any]:
         """Every outcome of a deciding table that some completion of the unknowns gives."""
         if table not in self._outcomes:
             rows = self.rows_reached(self.rules.tables[table])
-            self._outcomes[table] = frozenset(row.then for row in rows)
+            self._outcomes[table] = frozenset([row.then for row in rows])
         return self._outcomes[table]
 
     def rows_reached(self, table: CompiledTable) -> list[Row]:
         """The rows that decide in some completion of the unknowns, in the table's order."""
         if table.table.name not in self._rows:
-            numbers = cast("frozenset[int]", self._seen(table.by_row, table.row_here))
+            numbers: frozenset[int] = self._seen(table.by_row, table.row_here)
             self._rows[table.table.name] = [table.rows[n].row for n in sorted(numbers) if n != GAP]
         return self._rows[table.table.name]
 
     def is_certain(self, row: CompiledRow) -> bool:
         """Whether a row's condition holds in every completion of the unknowns."""
-        return self._seen(row.holds, row.holds_here) == {True}
+        return self._seen(row.holds, row.holds_here) == ONLY_TRUE
 
-    def _seen(self, plain: int, here: int) -> frozenset[Hashable]:
+    def _seen(self, plain: int, here: int) -> frozenset[Any]:
         """Outcomes within the constraints; where the facts contradict each other, without them."""
         return self.worlds.possible(here) or self.worlds.possible(plain)
 
@@ -82,7 +82,9 @@ class Reading:
         """The document's known fields, and the facts derived from the lesion list."""
         names = [name for name in FIELDS if name not in NOT_TRACED]
         derived = [
-            v.name for v in self.rules.variables if v.name not in FIELDS and v.name in self.standing.facts
+            v.name
+            for v in self.rules.variables
+            if v.name not in FIELDS and v.name in self.standing.facts
         ]
         return as_written(self.findings, names) | {name: self.shown(name) for name in derived}
 

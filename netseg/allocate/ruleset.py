@@ -16,7 +16,7 @@ from netseg.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from netseg.allocate.tables import Row, Table, When
+    from netseg.allocate.tables import Row, Table
 
 RULES_FOLDER = Path(__file__).parent / "rules"
 
@@ -174,10 +174,10 @@ class _Compiler:
         by_row = self.diagrams.leaf(GAP)
         for number in range(len(rows) - 1, -1, -1):
             by_row = self.diagrams.choose(rows[number].holds, self.diagrams.leaf(number), by_row)
-        outcomes = [row.row.then for row in rows]
+        outcomes: list[str | None] = [row.row.then for row in rows]
 
-        def outcome(number: Any) -> Any:
-            return None if number == GAP else outcomes[number]
+        def outcome(number: Any) -> str | None:
+            return None if number == GAP else outcomes[int(number)]
 
         by_outcome = self.diagrams.relabel(by_row, outcome)
         return CompiledTable(
@@ -199,9 +199,10 @@ class _Compiler:
         """Join constraints that share a fact; those that share none never touch each other."""
         carried = [self._carries(t) for t in self.tables.values() if t.table.fact is not None]
         violated = [self._when(row) for row in self.source.constraints]
-        for kept in [*carried, *(self.diagrams.opposite(v) for v in violated)]:
+        for condition in [*carried, *(self.diagrams.opposite(v) for v in violated)]:
+            kept = condition
             apart: list[tuple[set[int], int]] = []
-            facts = self.diagrams.support(kept)
+            facts = self.diagrams.support(condition)
             for other_facts, other in self.constraints:
                 if other_facts & facts:
                     facts = facts | other_facts
@@ -297,7 +298,9 @@ def _variables(source: RuleSource) -> tuple[Variable, ...]:
     found: list[Variable] = []
     for entry in source.inputs:
         kind = entry.get("type", "choice")
-        values: tuple[Any, ...] = (False, True) if kind == "flag" else tuple(entry.get("values", ()))
+        values: tuple[Any, ...] = (
+            (False, True) if kind == "flag" else tuple(entry.get("values", ()))
+        )
         found.append(
             Variable(
                 name=entry["name"],

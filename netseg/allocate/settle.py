@@ -18,10 +18,13 @@ from netseg.allocate.worlds import Worlds
 from netseg.domain.allocation import Conflict, Flag
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Iterable
 
     from netseg.allocate.ruleset import CompiledRow, RuleSet
     from netseg.domain.clinical import ClinicalFindings, LiverLesion
+
+DECIDED: tuple[frozenset[Any], ...] = (frozenset({"A0"}), frozenset({"not_A0"}))
+"""Answers of a control scan that leave nothing open."""
 
 MEASURED_BESIDE = {"grade_reported": ("ki67",), "liver_pattern_reported": LESION_FACTS}
 """Which measured facts stand beside a reported one."""
@@ -50,9 +53,9 @@ class Standing:
 
     facts: Facts
     worlds: Worlds
-    control: frozenset[Hashable]
+    control: frozenset[Any]
     conflicts: tuple[Conflict, ...]
-    routes: frozenset[Hashable]
+    routes: frozenset[Any]
     flags: tuple[Flag, ...]
 
 
@@ -99,7 +102,7 @@ class _ReportedCheck:
         self.rules = rules
         self.conflicts: list[Conflict] = []
         self.flags: list[Flag] = []
-        self.routes: set[Hashable] = set()
+        self.routes: set[Any] = set()
 
     def compare(self, name: str, reported: Any) -> None:
         """Let the reported statement narrow the measured facts, or name the difference."""
@@ -124,7 +127,9 @@ class _ReportedCheck:
         if own is not None and _places(own) != _places(lesions):
             text = "The clinician's lesion list differs from the measured one."
             fields = ("lesions_reported", "lesions")
-            self._name("lesions_reported_vs_measured", fields, others | lesion_facts(own, None), text)
+            self._name(
+                "lesions_reported_vs_measured", fields, others | lesion_facts(own, None), text
+            )
         if count is not None and count != len(lesions):
             text = f"lesion_count says {count}, the list of lesions has {len(lesions)}."
             fields = ("lesion_count", "lesions")
@@ -156,7 +161,7 @@ def _worlds(facts: Facts, rules: RuleSet) -> Worlds:
     return worlds
 
 
-def _routes(facts: Facts, rules: RuleSet) -> frozenset[Hashable]:
+def _routes(facts: Facts, rules: RuleSet) -> frozenset[Any]:
     return _worlds(facts, rules).possible(rules.tables["route"].outcome_here)
 
 
@@ -166,14 +171,12 @@ def _is_possible(facts: Facts, rules: RuleSet) -> bool:
     return all(True in worlds.possible(group) for group in rules.consistent)
 
 
-def _control_scan(
-    facts: Facts, findings: ClinicalFindings, rules: RuleSet
-) -> frozenset[Hashable]:
+def _control_scan(facts: Facts, findings: ClinicalFindings, rules: RuleSet) -> frozenset[Any]:
     """What the control scan says; sets the fact `ablation_result` where one is on record."""
     if findings.post_ablation is None:
         return frozenset()
     said = _worlds(facts, rules).possible(rules.tables["control_scan"].by_outcome)
-    decided = said if said in ({"A0"}, {"not_A0"}) else frozenset({"A0", "not_A0"})
+    decided = said if said in DECIDED else frozenset({"A0", "not_A0"})
     facts["ablation_result"] = cast("frozenset[str | bool | int]", decided)
     return said
 
@@ -183,7 +186,7 @@ def _contradictions(
 ) -> tuple[Conflict, ...]:
     """A smallest set of constraints that no patient with these facts satisfies."""
     worlds = _worlds(facts, rules)
-    violated = [c for c in rules.constraints if worlds.possible(c.holds) == {True}]
+    violated = [c for c in rules.constraints if worlds.possible(c.holds) == frozenset({True})]
     needed = violated or _smallest_unsatisfied(worlds, rules)
     return tuple(
         Conflict(

@@ -54,7 +54,7 @@ class Row:
     text: str
     rationale: str = ""
     assumption: bool = False
-    extras: Mapping[str, Any] = field(default_factory=dict)
+    extras: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class Table:
     contra: tuple[Row, ...] = ()
     evidence: tuple[str, ...] = ()
     fact: str | None = None
-    goals: Mapping[str, str] = field(default_factory=dict)
+    goals: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,14 +202,15 @@ def _row(entry: dict[str, Any], prefix: str) -> Row:
     assumption = bool(entry.get("assumption", False))
     if assumption and not (entry.get("rationale") or "assum" in entry["text"]):
         entry = entry | {"rationale": "The source is silent here."}
-    sentences = entry.get("sentences") or [entry.get("sentence")]
+    if not entry.get("sentences") and not entry.get("sentence"):
+        raise RuleTableError(f"row {name}: a row names its `sentences`.")
     return Row(
         id=name,
-        when=tuple(when) if isinstance(when, list) else (when,),
+        when=tuple(cast("list[dict[str, Any]]", when)) if isinstance(when, list) else (when,),
         then=entry.get("then"),
         strength=str(entry.get("strength", "derived")),
         rules=tuple(entry.get("rules", ())),
-        sentences=tuple(sentences),
+        sentences=tuple(entry.get("sentences") or [str(entry["sentence"])]),
         references=tuple(entry.get("references", ())),
         text=entry["text"],
         rationale=entry.get("rationale", ""),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.diagram import LEAF, Diagrams, Impossible
 
@@ -31,7 +31,7 @@ class Worlds:
         self._simple: dict[int, int] = {}
         self._merged: dict[tuple[int, int], int | None] = {}
 
-    def possible(self, diagram: int) -> frozenset[Hashable]:
+    def possible(self, diagram: int) -> frozenset[Any]:
         """Every outcome that some world gives; empty where every world contradicts itself."""
         return self._reach(diagram) - _NO_WORLD
 

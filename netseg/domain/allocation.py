@@ -140,7 +140,7 @@ class Flag:
     id: str
     text: str
     sentence: str | None = None
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,7 +296,7 @@ class Allocation:
     ablation_result: AblationResult | None = None
     options: tuple[Option, ...] = ()
     must_ask: tuple[str, ...] = ()
-    ask_because: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ask_because: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     flags: tuple[Flag, ...] = ()
     conflicts: tuple[Conflict, ...] = ()
     imaging: tuple[ImagingAdvice, ...] = ()
@@ -304,7 +304,7 @@ class Allocation:
     counterfactuals: tuple[Counterfactual, ...] = ()
     errors: tuple[InputError, ...] = ()
     trace: tuple[TraceStep, ...] = ()
-    facts: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
     caveat: str = ""
 
     def option(self, option_id: str) -> Option:

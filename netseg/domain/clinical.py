@@ -183,7 +183,7 @@ class LiverLesion:
     lobe: Lobe | None = None
     diameter_cm: float | None = None
     confidence: float | None = None
-    further: Mapping[str, Any] = field(default_factory=dict)
+    further: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +213,7 @@ class PostSurgery:
     """
 
     margin: SurgicalMargin | None = None
-    further: Mapping[str, str] = field(default_factory=dict)
+    further: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

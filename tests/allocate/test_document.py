@@ -198,10 +198,12 @@ YAML_TRAPS = [
     ("ki67: !!python/object:x 1", "not well-formed"),
     ("ki67: [1, 3", "not well-formed"),
     ("5: 1", "not text"),
+    ("measured: " + "[" * 50 + "]" * 50, "nested deeper than 40 levels"),
+    ("measured: {a: 1, a: 2}", "'a' stands twice"),
 ]
 
 
-@pytest.mark.parametrize(("text", "message"), YAML_TRAPS, ids=[t for t, _ in YAML_TRAPS])
+@pytest.mark.parametrize(("text", "message"), YAML_TRAPS, ids=[t[:30] for t, _ in YAML_TRAPS])
 def test_yaml_turns_nothing_into_something_else(tmp_path: Path, text: str, message: str):
     file = tmp_path / "case.yaml"
     file.write_text(text, encoding="utf-8")
