@@ -118,6 +118,10 @@ class BioheatModel:
             )
             for p in ablation.probes
         )
+        if not probes:
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED, "an ablation needs at least one probe; got none."
+            )
         _require_inside(probes, grid)
         window = window_for(
             probes,
@@ -201,8 +205,8 @@ def simulate_scene(
         raise StudyRejectedError(
             Code.SIMULATION_REFUSED, "a zone needs at least one damage model; got none."
         )
-    controller = controller_for(protocol)
     problem, applicator = assemble(scene, protocol, like=like)
+    controller = controller_for(protocol)
     timing = Timing(duration_s=protocol.duration_s, step_s=step_s)
     with threads_for(math.prod(scene.grid.shape)):
         outcome = run(problem, applicator, controller, models, timing)

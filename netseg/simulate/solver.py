@@ -85,8 +85,8 @@ class Timing:
     cooling_s: float = 60.0
     step_s: float = 1.0
     refresh_s: float = 5.0
-    refresh_k: float = 5.0
-    refresh_vapour: float = 0.02
+    refresh_k: float = 8.0
+    refresh_vapour: float = 0.04
     record_s: float = 10.0
 
 
@@ -205,7 +205,8 @@ class _Drive:
         self, problem: Problem, heat: Tensor, excess: Tensor, now: float, dt: float
     ) -> Tensor:
         """Heat in W/m3 for one step: the generator's and the coolant's."""
-        energy, shape = self.outcome.energy, excess.shape
+        energy = self.outcome.energy
+        shape = (excess.shape[0], excess.shape[1], excess.shape[2])
         power = self._power_w(problem, heat, excess, now, dt)
         source = torch.zeros_like(excess)
         if power and self.deposit is not None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from netseg.domain.grid import Grid
 
-FAR = -30.0  # depth far outside any zone
+FAR = -5.0  # depth far outside any zone
+PARTS = 3  # each cell is divided into so many parts along each axis to measure the zone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,23 +68,24 @@ def zone_mask(depth: Float[np.ndarray, "i j k"], window: Grid, grid: Grid) -> Ma
     return Mask(inside, grid)
 
 
-def occupancy(
-    depth: Float[np.ndarray, "i j k"], spacing_mm: tuple[float, float, float]
-) -> Float[np.ndarray, "i j k"]:
+def occupancy(depth: Float[np.ndarray, "i j k"]) -> Float[np.ndarray, "i j k"]:
     """Share of each cell that lies inside the surface depth = 0.
 
-    The surface is taken as a plane across the cell: exact for planes along the grid's axes, right
-    on average for oblique ones.
+    Depth is interpolated linearly, as for the mask, to a third of the cell; across each of these
+    parts the surface is taken as a plane.
     """
-    bounded = np.clip(depth, FAR, -FAR).astype(np.float64)
-    if any(n < 2 for n in depth.shape):
-        return (bounded >= 0).astype(np.float64)
-    steepness = np.zeros_like(bounded)
-    for axis in range(3):
-        steepness += np.gradient(bounded, axis=axis) ** 2
-    reach = np.maximum(np.sqrt(steepness), 1e-9)
-    del spacing_mm
-    return np.clip(0.5 + bounded / reach, 0.0, 1.0)
+    fine = ndimage.affine_transform(
+        np.clip(depth, FAR, -FAR).astype(np.float32),
+        np.full(3, 1 / PARTS),
+        offset=(1 - PARTS) / (2 * PARTS),
+        output_shape=tuple(PARTS * n for n in depth.shape),
+        order=1,
+        mode="nearest",
+    )
+    steepness = sum(np.gradient(fine, axis=axis) ** 2 for axis in range(3))
+    share = np.clip(0.5 + fine / np.maximum(np.sqrt(steepness), 1e-9), 0.0, 1.0)
+    i, j, k = depth.shape
+    return share.reshape(i, PARTS, j, PARTS, k, PARTS).mean((1, 3, 5), dtype=np.float64)
 
 
 def measure_shape(depth: Float[np.ndarray, "i j k"], window: Grid) -> Shape:
@@ -92,7 +94,7 @@ def measure_shape(depth: Float[np.ndarray, "i j k"], window: Grid) -> Shape:
     The diameters of an ellipsoid follow from its second moments, d = 2 sqrt(5 lambda); a zone is
     close enough to one that this is steadier than counting voxels along an axis.
     """
-    share = occupancy(depth, window.spacing_mm)
+    share = occupancy(depth)
     cells = float(share.sum())
     volume_ml = cells * window.voxel_volume_ml
     if cells == 0:

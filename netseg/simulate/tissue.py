@@ -115,8 +115,10 @@ class Tissue:
                 raise StudyRejectedError(
                     Code.CONFIG_TYPE, f"{where}: {key} must be a number; got {value!r}."
                 )
-        values: dict[str, Any] = dict(document)
-        return cls(**{k: v if isinstance(v, str) else float(v) for k, v in values.items()})
+        numbers: dict[str, Any] = {
+            k: v if isinstance(v, str) else float(v) for k, v in document.items()
+        }
+        return cls(**numbers)
 
 
 def tissue_names() -> tuple[str, ...]:

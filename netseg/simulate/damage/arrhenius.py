@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 GAS_CONSTANT = 8.31446261815324  # J/(mol K), exact since 2019
 ZERO_C = 273.15
+LEAST = 0.01  # share of the lethal damage below which depth tells no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +65,8 @@ class Arrhenius:
         return state + (step_s / 6.0) * (first + 4.0 * middle + last)
 
     def depth(self, state: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Natural logarithm of Omega."""
-        return torch.log(state.clamp_min(1e-12))
+        """Natural logarithm of Omega, not below that of `LEAST`: linear through the surface."""
+        return torch.log(state.clamp_min(LEAST))
 
     def perfused(self, state: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Vessels close as tissue dies: exp(-Omega^4), still 94 % at half the lethal damage."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LN2 = math.log(2.0)
+LEAST = 0.01  # share of the lethal dose below which depth tells no more
 FLAT_K = 1e-3  # below this change the midpoint value is exact to fp32
 HOTTEST_C = 110.0  # the dose is long since lethal; keeps 2^(T - 43) within fp32
 
@@ -54,8 +55,8 @@ class Cem43:
         return state + torch.where(flat, _rate(middle), rate) * (step_s / 60.0)
 
     def depth(self, state: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Natural logarithm of dose over lethal dose."""
-        return torch.log(state.clamp_min(1e-12) / self.lethal_min)
+        """Natural logarithm of dose over lethal dose, not below that of `LEAST`."""
+        return torch.log((state / self.lethal_min).clamp_min(LEAST))
 
     def perfused(self, state: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """Falls to 37 % at the lethal dose."""
