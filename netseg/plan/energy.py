@@ -44,10 +44,9 @@ class EnergySearch:
     def choose(self, draft: Ablation, segmentation: Segmentation) -> Ablation:
         """The draft with the smallest protocol that keeps the margin, or the largest there is.
 
-        At most three zones are predicted: the largest protocol first, which decides whether one
-        probe can do it at all, then two halvings of the weaker ones. Protocols whose zone was too
-        small for the volume to be destroyed (lesion and margin, as far as they lie in the liver) at
-        an earlier lesion are not tried again.
+        Halves the row of protocols, as a larger one never destroys less: three zones for six
+        protocols. A protocol whose zone at an earlier lesion was smaller than the volume to be
+        destroyed here (`demanded_ml`) is not tried again.
 
         Args:
             draft: Needle and any protocol.
@@ -55,27 +54,25 @@ class EnergySearch:
         """
         lesion, liver = _local(draft.lesion_id, segmentation)
         demand_ml = demanded_ml(lesion, liver, self.required_mm)
-        last = len(self.protocols) - 1
-        if self._too_small(last, demand_ml):
-            return self._largest(draft, demand_ml, None)
-        best, margin = last, self._margin(last, draft, lesion, liver)
-        if margin is None or margin < self.required_mm:
-            return self._largest(draft, demand_ml, margin)
-        open_ones = [n for n in range(last) if not self._too_small(n, demand_ml)]
-        for _ in range(2):
-            if not open_ones:
-                break
-            middle = open_ones[len(open_ones) // 2]
-            reached = self._margin(middle, draft, lesion, liver)
-            if reached is not None and reached >= self.required_mm:
-                best, margin = middle, reached
-                open_ones = [n for n in open_ones if n < middle]
+        margins: dict[int, float | None] = {}
+        first, beyond = 0, len(self.protocols)
+        while first < beyond:
+            middle = (first + beyond) // 2
+            if self._too_small(middle, demand_ml):
+                first = middle + 1
+                continue
+            margin = self._margin(middle, draft, lesion, liver)
+            margins[middle] = margin
+            if margin is not None and margin >= self.required_mm:
+                beyond = middle
             else:
-                open_ones = [n for n in open_ones if n > middle]
-        chosen = self.protocols[best]
+                first = middle + 1
+        if first == len(self.protocols):
+            return self._largest(draft, demand_ml, margins.get(first - 1))
+        chosen = self.protocols[first]
         said = (
-            f"plan predicts a smallest margin of {margin:.1f} mm with {in_words(chosen)}, the least "
-            f"energy tried that reaches {self.required_mm:g} mm"
+            f"plan predicts a smallest margin of {margins[first]:.1f} mm with {in_words(chosen)}, "
+            f"the least energy of this device that reaches {self.required_mm:g} mm"
         )
         return replace(draft, protocol=chosen, why=(*draft.why, said))
 

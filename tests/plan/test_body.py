@@ -94,6 +94,22 @@ def test_a_tube_brighter_than_the_liver_is_a_vessel():
     assert not vessels[IN_LESION].any()
 
 
+def test_the_enhancing_rim_of_a_lesion_is_no_vessel_but_a_vessel_beside_it_is():
+    """A rim 3 mm wide around the lesion; a branch that touches the lesion and goes on."""
+    hu = body() + np.random.default_rng(0).normal(0, 10, GRID.shape)
+    off_centre = np.sqrt(X**2 + Y**2 + Z**2)
+    hu[(off_centre > 10) & (off_centre < 13)] = 180
+    far = (np.hypot(Y - 30, Z) < 6) & IN_LIVER
+    hu[far] = 180
+    vessels = bright_vessels(ct(hu), IN_LIVER, IN_LESION)
+    assert vessels is not None
+    assert not vessels[off_centre < 13].any()
+    hu[(np.hypot(Y - 13, Z) < 5) & IN_LIVER & ~IN_LESION] = 180
+    vessels = bright_vessels(ct(hu), IN_LIVER, IN_LESION)
+    assert vessels is not None
+    assert vessels[(np.hypot(Y - 13, Z) < 3) & IN_LIVER & ~IN_LESION].mean() > 0.8
+
+
 def test_a_native_scan_shows_no_vessels_and_the_plan_says_so():
     hu = body() + np.random.default_rng(0).normal(0, 10, GRID.shape)
     assert bright_vessels(ct(hu), IN_LIVER, IN_LESION) is None

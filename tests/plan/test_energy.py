@@ -93,17 +93,17 @@ def test_a_lesion_beyond_one_probe_gets_the_largest_protocol_and_a_plain_word():
     (ablation,) = plan_with(model, X**2 + Y**2 + Z**2 <= 22**2).ablations
     assert ablation.protocol.power_w == 100.0
     assert any("one probe cannot reach 5 mm" in why for why in ablation.why)
-    assert model.asked == [100.0]
+    assert model.asked == [60.0, 100.0]
 
 
-def test_a_second_lesion_beyond_one_probe_is_not_simulated_again():
-    """The largest zone met (58 ml) is known to be smaller than what lesion and margin take."""
-    first = (X + 20) ** 2 + Y**2 + Z**2 <= 18**2
-    second = ((X - 22) ** 2 / 16**2 + Y**2 / 30**2 + Z**2 / 34**2) <= 1
+def test_a_protocol_known_to_be_too_small_is_not_simulated_again():
+    """The zone of 60 W was 17 ml; lesion and margin take a ball of 19 mm, 29 ml."""
+    first = (X + 22) ** 2 + Y**2 + Z**2 <= 14**2
+    second = (X - 22) ** 2 + Y**2 + Z**2 <= 14**2
     model = Balls()
-    plan = plan_with(model, np.where(second, 1, np.where(first, 2, 0)))
-    assert len(plan.ablations) == 2
-    assert len(model.asked) <= 4
+    plan = plan_with(model, np.where(first, 1, np.where(second, 2, 0)))
+    assert [a.protocol.power_w for a in plan.ablations] == [80.0, 80.0]
+    assert model.asked == [60.0, 100.0, 80.0, 100.0, 80.0]
 
 
 def test_without_a_model_nothing_is_predicted_and_that_is_said():
