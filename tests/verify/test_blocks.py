@@ -88,3 +88,20 @@ def test_a_spike_of_the_lesion_counts():
     found = margin(Mask(lesion, grid()), block(8, 32))
     assert found.verdict is Verdict.RESIDUAL
     assert found.smallest_margin_mm == pytest.approx(-4.0, abs=1.0)
+
+
+def test_a_cleft_in_the_zone_counts():
+    """Two voxels of spared tissue beside a vessel reach to 2 mm from the lesion."""
+    zone = block(8, 32).inside.copy()
+    zone[27:, 19:21, 19:21] = False
+    found = margin(block(15, 25), Mask(zone, grid()))
+    assert found.smallest_margin_mm == pytest.approx(2.0, abs=0.3)
+    assert found.verdict is Verdict.NOT_A0
+
+
+def test_a_hole_of_one_voxel_in_the_zone_counts():
+    zone = block(8, 32).inside.copy()
+    zone[28, 20, 20] = False
+    found = margin(block(15, 25), Mask(zone, grid()))
+    assert found.smallest_margin_mm == pytest.approx(3.0, abs=0.3)
+    assert found.verdict is Verdict.NOT_A0
