@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LEAST_SLICES = 5
 REGULAR_MM = 0.1
+_ROUNDING_MM = 1e-4  # positions are written with a few decimals
 _SAME_POSITION_MM = 0.01
 _SAME_COSINE = 1e-3
 _TILT_DEGREES = 0.06
@@ -224,29 +225,50 @@ def _require_perpendicular(
 
 
 def _regular_grid(depth: Float[np.ndarray, "*n"], slices: Sequence[Header]) -> tuple[float, float]:
-    """First position and step of the closest regular grid, by least squares, then centred."""
+    """First position and step of the regular grid that the slices are least far off.
+
+    Least squares serves where it stays within the limit; else the grid with the smallest largest
+    distance is looked for before the series is refused.
+    """
     index = np.arange(len(depth))
-    step, first = np.polyfit(index, depth, 1)
-    off = depth - (first + step * index)
-    first += (off.max() + off.min()) / 2
-    off = depth - (first + step * index)
-    worst = int(np.argmax(np.abs(off)))
-    if abs(off[worst]) > REGULAR_MM:
-        steps = np.diff(depth)
-        raise StudyRejectedError(
-            Code.NONUNIFORM_SPACING,
-            f"A slice lies {abs(off[worst]):.2f} mm off the best regular grid; at most "
-            f"{REGULAR_MM} mm is accepted. The steps run from {steps.min():.2f} to "
-            f"{steps.max():.2f} mm.",
-            file=slices[worst].name,
-            detail={
-                "expected_mm": REGULAR_MM,
-                "found_mm": round(float(abs(off[worst])), 3),
-                "steps_mm": [round(float(steps.min()), 3), round(float(steps.max()), 3)],
-            },
-            hint="Export the series again, or one reconstruction of it with equal steps.",
-        )
-    return float(first), float(step)
+    step, first = (float(c) for c in np.polyfit(index, depth, 1))
+    if np.abs(depth - first - step * index).max() > REGULAR_MM:
+        first, step = _minimax_line(depth)
+    off = np.abs(depth - first - step * index)
+    worst = int(np.argmax(off))
+    if off[worst] <= REGULAR_MM + _ROUNDING_MM:
+        return first, step
+    steps = np.diff(depth)
+    raise StudyRejectedError(
+        Code.NONUNIFORM_SPACING,
+        f"A slice lies {off[worst]:.2f} mm off the best regular grid; at most {REGULAR_MM} mm is "
+        f"accepted. The steps run from {steps.min():.2f} to {steps.max():.2f} mm.",
+        file=slices[worst].name,
+        detail={
+            "expected_mm": REGULAR_MM,
+            "found_mm": round(float(off[worst]), 3),
+            "steps_mm": [round(float(steps.min()), 3), round(float(steps.max()), 3)],
+        },
+        hint="Export the series again, or one reconstruction of it with equal steps.",
+    )
+
+
+def _minimax_line(depth: Float[np.ndarray, "*n"]) -> tuple[float, float]:
+    """First and step that minimise the largest |depth - first - step·n|, as a linear program."""
+    from scipy.optimize import linprog
+
+    index = np.arange(len(depth), dtype=np.float64)
+    ones = np.ones_like(index)
+    above = np.stack([ones, index, -ones], axis=1)  # first + step·n - depth <= t
+    below = np.stack([-ones, -index, -ones], axis=1)
+    found = linprog(
+        [0.0, 0.0, 1.0],
+        A_ub=np.concatenate([above, below]),
+        b_ub=np.concatenate([depth, -depth]),
+        bounds=[(None, None), (None, None), (0, None)],
+    )
+    first, step, _ = (float(v) for v in found.x)
+    return first, step
 
 
 def _too_few(count: int, name: str) -> StudyRejectedError:
