@@ -119,7 +119,7 @@ def make_phantom(
     """
     rng = np.random.default_rng((seed, 0xA7))
     patient = draw_patient(rng, liver_ml)
-    specs, blobs = draw_lesions(patient, lesions, np.random.default_rng((seed, 0x1E)))
+    placed = place_lesions(patient, lesions, np.random.default_rng((seed, 0x1E)))
     if shape is None:
         x, y, z = (
             round(n * s / d)
@@ -127,31 +127,32 @@ def make_phantom(
         )
         shape = (x, y, z)
     grid = default_grid(frame_uid_of(seed), shape, spacing_mm)
-    return assemble(seed, grid, patient, specs, blobs)
+    return assemble(seed, grid, patient, placed)
 
 
-def draw_lesions(
-    patient: Patient, lesions: Sequence[LesionSpec] | LesionPrior | None, rng: np.random.Generator
-) -> tuple[list[LesionSpec], list[Blob]]:
-    """The orders and a blob for each."""
+def place_lesions(
+    patient: Patient,
+    lesions: Sequence[LesionSpec] | LesionPrior | None,
+    rng: np.random.Generator,
+) -> list[tuple[LesionSpec, Blob]]:
+    """Every order with the shape it became; an ordered one without room is refused, a drawn one left out."""
     if lesions is None:
-        return [], []
+        return []
     if isinstance(lesions, LesionPrior):
-        placed = scatter(patient, lesions.draw(rng), rng)
-        return [s for s, _ in placed], [b for _, b in placed]
-    return list(lesions), plant(patient, lesions, rng)
+        return scatter(patient, lesions.draw(rng), rng)
+    return list(zip(lesions, plant(patient, lesions, rng), strict=True))
 
 
 def assemble(
-    seed: int, grid: Grid, patient: Patient, specs: Sequence[LesionSpec], blobs: Sequence[Blob]
+    seed: int, grid: Grid, patient: Patient, placed: Sequence[tuple[LesionSpec, Blob]]
 ) -> Phantom:
     """Paint a patient and the lesions on `grid` and write down the truth."""
     axes = axes_of(grid)
     voxels = voxelise(patient, axes)
-    uptake = np.random.default_rng((seed, 0x5B)).uniform(10.0, 40.0, len(specs))
+    uptake = np.random.default_rng((seed, 0x5B)).uniform(10.0, 40.0, len(placed))
     orders = [
         (spec, blob, float(spec.suv if spec.suv is not None else suv))
-        for spec, blob, suv in zip(specs, blobs, uptake, strict=True)
+        for (spec, blob), suv in zip(placed, uptake, strict=True)
     ]
     tumours = [o for o in orders if o[0].kind.is_tumour]
     mimics = [o for o in orders if not o[0].kind.is_tumour]

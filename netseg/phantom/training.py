@@ -9,7 +9,7 @@ import numpy as np
 from netseg.domain import Grid
 from netseg.phantom.ct import PHASES, ct_values, draw_contrast
 from netseg.phantom.patient import Patient, draw_patient
-from netseg.phantom.phantom import assemble, draw_lesions, frame_uid_of
+from netseg.phantom.phantom import assemble, frame_uid_of, place_lesions
 from netseg.phantom.planting import LesionPrior
 from netseg.phantom.texture import smooth
 
@@ -38,11 +38,11 @@ def training_case(
     """
     rng = np.random.default_rng((seed, 0x7C))
     patient = draw_patient(rng)
-    specs, blobs = draw_lesions(patient, prior, rng)
+    placed = place_lesions(patient, prior, rng)
     low, high = _liver_box(patient)
     low, high = low - rng.uniform(10, 45, 3), high + rng.uniform(10, 45, 3)
-    shape = tuple(int(n) for n in np.ceil((high - low) / spacing_mm))
-    return _case(seed, patient, specs, blobs, low, (shape[0], shape[1], shape[2]), spacing_mm, rng)
+    i, j, k = (int(n) for n in np.ceil((high - low) / spacing_mm))
+    return _case(patient, placed, _grid(seed, low, (i, j, k), spacing_mm), rng)
 
 
 def training_sample(
@@ -65,31 +65,27 @@ def training_sample(
     """
     seed = int(generator.integers(2**31))
     patient = draw_patient(generator)
-    specs, blobs = draw_lesions(patient, prior, generator)
-    centre = _interesting_point(patient, blobs, generator)
+    placed = place_lesions(patient, prior, generator)
+    centre = _interesting_point(patient, placed, generator)
     size = np.array(shape) * spacing_mm
     low = centre - size * generator.uniform(0.3, 0.7, 3)
-    hu, labels, _ = _case(seed, patient, specs, blobs, low, shape, spacing_mm, generator)
+    hu, labels, _ = _case(patient, placed, _grid(seed, low, shape, spacing_mm), generator)
     return hu[None], labels
 
 
-def _case(
-    seed: int,
-    patient: Patient,
-    specs: list[LesionSpec],
-    blobs: list[Blob],
-    low: np.ndarray,
-    shape: tuple[int, int, int],
-    spacing_mm: float,
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _grid(seed: int, low: np.ndarray, shape: tuple[int, int, int], spacing_mm: float) -> Grid:
     affine = np.diag((spacing_mm, spacing_mm, spacing_mm, 1.0))
     affine[:3, 3] = low
-    grid = Grid(shape=shape, affine_lps=affine, frame_uid=frame_uid_of(seed))
-    phantom = assemble(seed, grid, patient, specs, blobs)
+    return Grid(shape=shape, affine_lps=affine, frame_uid=frame_uid_of(seed))
+
+
+def _case(
+    patient: Patient, placed: list[tuple[LesionSpec, Blob]], grid: Grid, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    phantom = assemble(0, grid, patient, placed)  # the seed sets SSTR uptake only: CT has none
     phase = PHASES[rng.choice(len(PHASES), p=PHASE_SHARES)]
     hu = ct_values(phantom, phase, rng, draw_contrast(rng))
-    hu = _thick_slices(hu, spacing_mm, rng)
+    hu = _thick_slices(hu, grid.spacing_mm[2], rng)
     labels = phantom.liver.inside.astype(np.uint8)
     labels[phantom.lesions.labels > 0] = 2
     return hu, labels, np.array(phantom.segments.labels)
@@ -102,11 +98,11 @@ def _thick_slices(hu: np.ndarray, spacing_mm: float, rng: np.random.Generator) -
         return hu
     hu = smooth(hu, (0.0, 0.0, 0.35 * thickness / spacing_mm))
     step = thickness / spacing_mm
-    sampled = np.arange(rng.uniform(0, 1), hu.shape[2] - 1, step)
+    sampled = np.unique(np.rint(np.arange(rng.uniform(0, 1), hu.shape[2] - 1, step)).astype(int))
     position = np.interp(np.arange(hu.shape[2]), sampled, np.arange(len(sampled)))
     lower = np.minimum(position.astype(int), len(sampled) - 1)
     upper = np.minimum(lower + 1, len(sampled) - 1)
-    slices = hu[:, :, np.rint(sampled).astype(int)]
+    slices = hu[:, :, sampled]
     share = (position - lower).astype(np.float32)
     return slices[:, :, lower] * (1 - share) + slices[:, :, upper] * share
 
@@ -119,9 +115,11 @@ def _liver_box(patient: Patient) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def _interesting_point(patient: Patient, blobs: list[Blob], rng: np.random.Generator) -> np.ndarray:
-    if blobs and rng.random() < 0.5:
-        return blobs[rng.integers(len(blobs))].centre_mm
+def _interesting_point(
+    patient: Patient, placed: list[tuple[LesionSpec, Blob]], rng: np.random.Generator
+) -> np.ndarray:
+    if placed and rng.random() < 0.5:
+        return placed[rng.integers(len(placed))][1].centre_mm
     where = np.argwhere(patient.liver)
     index = where[rng.integers(len(where))]
     return np.array([a[i] for a, i in zip(patient.axes.all, index, strict=True)])

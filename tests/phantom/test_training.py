@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from netseg.phantom import LesionPrior, training_case, training_sample
+from netseg.phantom.training import _thick_slices
 
 
 def test_a_case_holds_a_whole_liver_with_labels_and_segments() -> None:
@@ -47,3 +49,12 @@ def test_a_sample_is_a_patch_that_shows_liver() -> None:
     assert labels.shape == (48, 40, 32)
     assert (labels > 0).any()
     assert np.isfinite(image).all()
+
+
+def test_thick_slices_blur_the_image_but_do_not_move_it_against_its_labels() -> None:
+    """A ramp along z stays the same ramp between the first and the last slice that was taken."""
+    ramp = np.broadcast_to(np.arange(40, dtype=np.float32), (3, 3, 40)).copy()
+    moved = [_thick_slices(ramp, 1.5, np.random.default_rng(s))[1, 1, 8:32] for s in range(12)]
+    assert any(not np.array_equal(m, ramp[1, 1, 8:32]) for m in moved)
+    for m in moved:
+        assert m == pytest.approx(ramp[1, 1, 8:32], abs=0.05)
