@@ -101,8 +101,7 @@ def sift(
     own = anatomy.lesions == lesion_id
     clearance: dict[str, Float[np.ndarray, " n"]] = {}
     for name, distance in maps.items():
-        near = np.where(own, np.inf, distance) if name == "liver vessels" else distance
-        found = ways.smallest(anatomy, near.astype(np.float32))
+        found = ways.smallest(anatomy, distance, own if name == "liver vessels" else None)
         allowed = found >= rules.distance_for(name)
         ways = keep(ways, name, allowed)
         clearance = {n: c[allowed] for n, c in clearance.items()} | {name: found[allowed]}

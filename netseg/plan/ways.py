@@ -71,14 +71,23 @@ class Ways:
         return flat.reshape(index.shape[1:])
 
     def smallest(
-        self, anatomy: Anatomy, distance_mm: Float[np.ndarray, "i j k"]
+        self,
+        anatomy: Anatomy,
+        distance_mm: Float[np.ndarray, "i j k"],
+        apart_from: Bool[np.ndarray, "i j k"] | None = None,
     ) -> Float[np.ndarray, " n"]:
-        """Smallest value of a distance map between tip and skin, interpolated linearly."""
+        """Smallest value of a distance map between tip and skin, interpolated linearly.
+
+        Points whose nearest voxel lies in `apart_from` do not count.
+        """
         index = self.index(anatomy)
         flat = ndimage.map_coordinates(
             distance_mm, index.reshape(3, -1), order=1, mode="nearest", output=np.float32
         )
-        along = np.where(self.in_needle(), flat.reshape(index.shape[1:]), np.inf)
+        counts = self.in_needle()
+        if apart_from is not None:
+            counts &= self.lookup(anatomy, apart_from, 0) == 0
+        along = np.where(counts, flat.reshape(index.shape[1:]), np.inf)
         return along.min(axis=1, initial=np.inf)
 
 

@@ -197,3 +197,16 @@ def test_a_ring_is_aimed_at_in_its_wall():
     probe = only_probe(plan_on(body(), ring))
     aimed = probe.tip_mm.as_array() + 10.0 * np.array(probe.direction)
     assert 14 < np.hypot(*aimed[:2]) < 24
+
+
+def test_a_tip_that_would_lie_in_a_vessel_behind_the_lesion_is_refused():
+    """The lesion ends 10 mm behind its centre, the tip 14 mm: in a sheet of bright blood.
+
+    Inside the lesion itself vessels do not count, right beside it they do.
+    """
+    hu = body() + np.random.default_rng(0).normal(0, 5, GRID.shape).astype(np.int16)
+    hu[SHELL & ~LEFT_WINDOW] = BONE
+    hu[IN_LIVER & (X < -10) & (X > -20)] = 180
+    fallen = plan_on(hu, active_length_mm=28.0).unplanned[0].fallen
+    assert fallen["liver vessels"] > 0
+    assert plan_on(hu, active_length_mm=8.0).ablations != ()
