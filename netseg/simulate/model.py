@@ -12,12 +12,13 @@ import torch
 from netseg.domain.ablation import AblationZone, Evidence
 from netseg.domain.codes import Code
 from netseg.domain.errors import EnvironmentFaultError, StudyRejectedError
+from netseg.domain.point import PointMm
 from netseg.simulate.control import controller_for
 from netseg.simulate.damage import damage_model
 from netseg.simulate.devices import load_device
 from netseg.simulate.scene import PlacedProbe, Scene, assemble
 from netseg.simulate.solver import Ledger, Timing, run
-from netseg.simulate.surface import measure_shape, zone_mask
+from netseg.simulate.surface import Shape, measure_shape, zone_mask
 from netseg.simulate.threads import threads_for
 from netseg.simulate.tissue import Tissue, load_tissue
 from netseg.simulate.window import window_for
@@ -129,7 +130,7 @@ class BioheatModel:
             margin_mm=self._margin_mm,
             frame_uid=grid.frame_uid,
         )
-        done = self._simulated(probes, window, ablation.protocol)
+        done = self._simulated(probes, window, ablation.protocol, self._vessels)
         first = self._models[0].name
         volumes = done.volumes_ml.values()
         return AblationZone(
@@ -142,8 +143,35 @@ class BioheatModel:
             provenance=self._provenance(done, probes),
         )
 
+    def nominal_zone(self, device_name: str, protocol: AblationProtocol) -> Shape:
+        """Size of the zone of one needle of a device, simulated away from any vessel.
+
+        Raises:
+            StudyRejectedError: If the device is unknown or the protocol does not fit it.
+        """
+        device = load_device(device_name)
+        probe = PlacedProbe(
+            id="A",
+            device=device,
+            tip_mm=PointMm(0.0, 0.0, 0.0),
+            direction=(0.0, 0.0, 1.0),
+            active_length_mm=device.active_length_mm,
+        )
+        window = window_for(
+            (probe,),
+            spacing_mm=self._spacing_mm,
+            margin_mm=self._margin_mm,
+            frame_uid="simulation",
+        )
+        done = self._simulated((probe,), window, protocol)
+        return measure_shape(done.depth[self._models[0].name], done.window)
+
     def _simulated(
-        self, probes: tuple[PlacedProbe, ...], window: Grid, protocol: AblationProtocol
+        self,
+        probes: tuple[PlacedProbe, ...],
+        window: Grid,
+        protocol: AblationProtocol,
+        vessels: tuple[Vessel, ...] = (),
     ) -> Simulated:
         """Compute, or remember: in homogeneous tissue only relative positions matter."""
         local = [
@@ -155,11 +183,11 @@ class BioheatModel:
             protocol.modality, protocol.duration_s, protocol.power_w, protocol.voltage_v,
             protocol.controller, settings, tuple(local),
         )  # fmt: skip
-        if not self._vessels and key in self._known:
+        if not vessels and key in self._known:
             return self._known[key]
-        scene = Scene(grid=window, probes=probes, tissue=self._tissue, vessels=self._vessels)
+        scene = Scene(grid=window, probes=probes, tissue=self._tissue, vessels=vessels)
         done = simulate_scene(scene, protocol, self._models, like=self._like, step_s=self._step_s)
-        if not self._vessels:
+        if not vessels:
             self._known[key] = done
         return done
 

@@ -147,6 +147,15 @@ def test_a_remembered_zone_is_the_zone():
     assert larger.mask.volume_ml > first.mask.volume_ml
 
 
+def test_the_nominal_zone_is_that_of_a_planned_needle():
+    model = BioheatModel(spacing_mm=3.0, margin_mm=26)
+    nominal = model.nominal_zone("mwa_generic_14g", MWA)
+    zone = model.zone(ablation("mwa_generic_14g", MWA), CUBE)
+    assert nominal.volume_ml == pytest.approx(zone.mask.volume_ml, rel=0.05)
+    assert nominal.diameters_mm[0] > nominal.diameters_mm[1]
+    assert nominal.diameters_mm[1] == pytest.approx(nominal.diameters_mm[2], rel=0.02)
+
+
 def test_liver_at_2450_mhz_attenuates_as_derived():
     """Eps 43.03 and 1.69 S/m give 48.0 Np/m; Ji & Brace's fits at 37, 80 and 100 C."""
     one = torch.ones((), dtype=torch.float64)
