@@ -13,6 +13,8 @@ from netseg.export.shape import diameters_mm, sphericity
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jaxtyping import Bool
+
     from netseg.domain import Grid
 
 APART = 0.999  # zones count as apart when their union has this share of the sum of their volumes
@@ -56,14 +58,29 @@ def zone_on(grid: Grid, zones: Mapping[int, AblationZone]) -> Mask:
     Raises:
         FrameMismatchError: If a zone lies in another frame than `grid`.
     """
-    from netseg.geometry.resample import resample_mask
-
     inside = np.zeros(grid.shape, dtype=bool)
     for zone in zones.values():
         require_same_frame("zone on the scan's grid", grid, zone.mask.grid)
-        same = zone.mask.grid.is_same_as(grid)
-        inside |= (zone.mask if same else resample_mask(zone.mask, grid)).inside
+        if zone.mask.grid.is_same_as(grid):
+            inside |= zone.mask.inside
+        else:
+            _paint(inside, grid, zone.mask)
     return Mask(inside, grid)
+
+
+def _paint(inside: Bool[np.ndarray, "i j k"], grid: Grid, mask: Mask) -> None:
+    """Add a mask of another grid, looking only where it reaches."""
+    from netseg.geometry.resample import resample_mask
+
+    index = grid.to_index(mask.grid.corners_mm())
+    low = np.clip(np.floor(index.min(axis=0)).astype(int) - 1, 0, grid.shape)
+    high = np.clip(np.ceil(index.max(axis=0)).astype(int) + 2, 0, grid.shape)
+    if (high <= low).any():
+        return
+    i, j, k = (int(n) for n in low)
+    di, dj, dk = (int(n) for n in high - low)
+    part = resample_mask(mask, grid.crop((i, j, k), (di, dj, dk)))
+    inside[i : i + di, j : j + dj, k : k + dk] |= part.inside
 
 
 def _zone(zone: AblationZone) -> dict[str, Any]:
