@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from netseg.study.remarks import Remarks
 
 _PIXEL_TAG = b"\xe0\x7f\x10\x00"
-_AIR_HU = -1000
 
 
 def read_pixels(
@@ -38,8 +37,9 @@ def read_pixels(
 ) -> tuple[Shaped[np.ndarray, "i j k"], str]:
     """All slices of a stack as rescaled numbers, and the hash of their files in slice order.
 
-    MONOCHROME1 is a matter of display and inverts nothing. Pixels that hold the declared
-    PixelPaddingValue, and all HU below -1024, become -1024 HU.
+    MONOCHROME1 is a matter of display and inverts nothing. All HU below -1024 become -1024: what
+    lies outside the field of view, whatever padding (-2000, -3024) was declared or not. A declared
+    PixelPaddingValue that could be tissue is left alone.
 
     Returns:
         HU as int16 where slope and intercept are whole numbers, else float32; and the hash.
@@ -169,15 +169,9 @@ def _rescaled(
     pixels: Shaped[np.ndarray, "rows columns"], header: Header, modality: Modality
 ) -> Shaped[np.ndarray, "rows columns"]:
     slope, intercept = _rescale(header, modality)
-    if float(slope).is_integer() and float(intercept).is_integer():
-        values = pixels.astype(np.int64) * int(slope) + int(intercept)
-    else:
-        values = pixels.astype(np.float64) * slope + intercept
-    if modality is Modality.CT:
-        padding = _padding(header)
-        if padding is not None and padding * slope + intercept <= _AIR_HU:
-            values[pixels == padding] = FLOOR_HU
-    return values
+    if _is_whole(header):
+        return pixels.astype(np.int32) * np.int32(slope) + np.int32(intercept)
+    return pixels.astype(np.float64) * slope + intercept
 
 
 def _rescale(header: Header, modality: Modality) -> tuple[float, float]:
@@ -200,11 +194,6 @@ def _rescale(header: Header, modality: Modality) -> tuple[float, float]:
             Code.HU_UNDEFINED, "RescaleType names another unit than HU.", file=header.name
         )
     return slope, intercept
-
-
-def _padding(header: Header) -> float | None:
-    value = header.whole("PixelPaddingValue")
-    return None if value is None else float(value)
 
 
 def _is_whole(header: Header) -> bool:
