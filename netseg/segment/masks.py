@@ -23,6 +23,8 @@ from netseg.domain import (
 class MasksBackend:
     """Liver and lesions as they came with the study.
 
+    A lesion that was cut out of the liver (most of its surroundings is liver) lies inside it.
+
     Attributes:
         name: Who made the masks, for the provenance.
         most_outside: Share of a lesion that may lie outside the given liver before it is refused;
@@ -77,7 +79,11 @@ class MasksBackend:
         count = len(lesions.values) + 1
         sizes = np.bincount(lesions.labels.ravel(), minlength=count)
         outside = np.bincount(lesions.labels[~liver.inside].ravel(), minlength=count)
-        shares = {n: float(outside[n] / sizes[n]) for n in lesions.values if outside[n]}
+        shares = {
+            n: float(outside[n] / sizes[n])
+            for n in lesions.values
+            if outside[n] and not _is_cut_out(lesions.labels == n, liver.inside)
+        }
         if not shares:
             return ()
         detail = {str(n): round(share, 3) for n, share in shares.items()}
@@ -98,6 +104,17 @@ class MasksBackend:
                 hint="Let the liver mask include its lesions.",
             ),
         )
+
+
+def _is_cut_out(lesion: np.ndarray, liver: np.ndarray) -> bool:
+    """Whether more than half of a lesion's surroundings is liver: some tools leave a hole there."""
+    import scipy.ndimage as ndi
+
+    box = tuple(
+        slice(max(0, s.start - 1), s.stop + 1) for s in ndi.find_objects(lesion.astype(np.uint8))[0]
+    )
+    ring = ndi.binary_dilation(lesion[box]) & ~lesion[box]
+    return bool(np.count_nonzero(ring & liver[box]) > 0.5 * np.count_nonzero(ring))
 
 
 def _descending(lesions: LabelMap) -> LabelMap:

@@ -25,11 +25,15 @@ class NetworkSpec:
         in_channels: Images per voxel it reads.
         channels: Features per level; every level halves the resolution.
         res_units: Convolutions per residual block.
+        head: Features that a last 1x1x1 convolution turns into the logit. 0 leaves the logit to
+            the U-Net's own last block, which normalises it over the patch: right for an organ that
+            fills a fixed share of every patch, fatal for lesions, which may be absent.
     """
 
     in_channels: int
     channels: tuple[int, ...]
     res_units: int = 2
+    head: int = 0
 
     @property
     def multiple(self) -> int:
@@ -39,15 +43,21 @@ class NetworkSpec:
     def build(self) -> torch.nn.Module:
         """The network with random weights; one logit per voxel."""
         from monai.networks.nets import UNet
+        from torch import nn
 
-        return UNet(
+        unet = UNet(
             spatial_dims=3,
             in_channels=self.in_channels,
-            out_channels=1,
+            out_channels=self.head or 1,
             channels=self.channels,
             strides=(2,) * (len(self.channels) - 1),
             num_res_units=self.res_units,
         )
+        if not self.head:
+            return unet
+        last = nn.Conv3d(self.head, 1, kernel_size=1)
+        nn.init.constant_(last.bias, -4.0)  # lesions are rare: two voxels in a hundred
+        return nn.Sequential(unet, nn.PReLU(), last)
 
 
 def liver_input(hu: Float[torch.Tensor, "*b i j k"]) -> Float[torch.Tensor, "*b 1 i j k"]:

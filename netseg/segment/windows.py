@@ -41,8 +41,9 @@ def _bell(patch: tuple[int, int, int]) -> torch.Tensor:
     bells = []
     for n in patch:
         at = (torch.arange(n, dtype=torch.float32) - 0.5 * (n - 1)) / (n / 8.0)
-        bells.append(torch.exp(-0.5 * at**2).clamp_min(1e-3))
-    return bells[0][:, None, None] * bells[1][None, :, None] * bells[2][None, None, :]
+        bells.append(torch.exp(-0.5 * at**2))
+    bell = bells[0][:, None, None] * bells[1][None, :, None] * bells[2][None, None, :]
+    return bell.clamp_min(1e-4)  # corners count little, but they count
 
 
 @torch.inference_mode()
@@ -91,7 +92,7 @@ def predict(
             logits = network(part)
         total[place] += torch.sigmoid(logits[0, 0].float()).cpu() * bell
         weight[place] += bell
-    answer = (total / weight.clamp_min(1e-6))[: shape[0], : shape[1], : shape[2]].numpy()
+    answer = (total / weight.clamp_min(1e-5))[: shape[0], : shape[1], : shape[2]].numpy()
     if not np.isfinite(answer).all():
         raise StudyRejectedError(
             Code.NON_FINITE_OUTPUT,

@@ -55,6 +55,9 @@ class Schedule:
         cosine_steps: Steps over which a cosine takes the learning rate down to one hundredth;
             None means all of them. More than `steps` leaves the end to the cool-down.
         cooldown_steps: Last steps, over which the rate falls in a straight line as well.
+        raised: From this step on the rate is multiplied by this factor.
+        cycle_ends: Steps before the last at which a cool-down ends as well; after each the rate
+            returns to the cosine. A run that was to end there and was given more time has one.
         average_decay: Share of the averaged weights kept per step.
         seed: Seed of the initial weights; the task carries its own.
         precision: "bf16-mixed" or "32-true", in Lightning's words.
@@ -68,6 +71,8 @@ class Schedule:
     warmup_steps: int = 100
     cosine_steps: int | None = None
     cooldown_steps: int = 0
+    raised: tuple[int, float] = (0, 1.0)
+    cycle_ends: tuple[int, ...] = ()
     average_decay: float = 0.998
     seed: int = 1
     precision: str = "bf16-mixed"
@@ -132,6 +137,8 @@ def fit(
         total_steps=schedule.steps,
         cosine_steps=schedule.cosine_steps or schedule.steps,
         cooldown_steps=schedule.cooldown_steps,
+        raised=schedule.raised,
+        cycle_ends=schedule.cycle_ends,
         average_decay=schedule.average_decay,
     )
     last = folder / "last.ckpt"

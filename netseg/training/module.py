@@ -46,6 +46,8 @@ class VoxelClassifier(pl.LightningModule):
         total_steps: int,
         cosine_steps: int,
         cooldown_steps: int,
+        raised: tuple[int, float],
+        cycle_ends: tuple[int, ...],
         average_decay: float,
         weight_decay: float = 1e-4,
     ) -> None:
@@ -56,6 +58,8 @@ class VoxelClassifier(pl.LightningModule):
         self.total_steps = total_steps
         self.cosine_steps = cosine_steps
         self.cooldown_steps = cooldown_steps
+        self.raised = raised
+        self.ends = (*cycle_ends, total_steps)
         self.average_decay = average_decay
         self.weight_decay = weight_decay
         self.network = spec.build().to(memory_format=torch.channels_last_3d)
@@ -103,6 +107,9 @@ class VoxelClassifier(pl.LightningModule):
         if step < self.warmup_steps:
             return (step + 1) / self.warmup_steps
         done = (step - self.warmup_steps) / max(1, self.cosine_steps - self.warmup_steps)
+        first, factor = self.raised
         share = 0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * min(1.0, done)))
-        left = max(0, self.total_steps - step)
+        if step >= first:
+            share *= factor
+        left = min((end - step for end in self.ends if end > step), default=0)
         return share * max(0.01, min(1.0, left / max(1, self.cooldown_steps)))

@@ -1,0 +1,112 @@
+"""The whole of `train.py` on a toy: train, interrupt, resume, pack, and read the weights back."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from netseg.domain import UsageError
+from netseg.segment import load_weights
+from netseg.training import registry
+from netseg.training.run import config_sha256, run
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
+]
+
+
+def toy_stage(channels):
+    """A task of random patches; stands in the table under the name `toy_stage`."""
+    from netseg.training.steps import Stage
+    from netseg.training.tasks import generator_of
+
+    def task(step):
+        import torch
+
+        generator = generator_of(1, step)
+        image = torch.rand((channels, 8, 8, 8), generator=generator)
+        return image, (image[:1] > 0.5).float()
+
+    return Stage(from_step=0, task=lambda: task)
+
+
+@pytest.fixture
+def settings(tmp_path, monkeypatch):
+    """Settings of a run that takes a second."""
+    resolve = registry._resolve
+    monkeypatch.setattr(registry, "TARGETS", {**registry.TARGETS, "toy_stage": "toy"})
+    monkeypatch.setattr(registry, "_resolve", lambda t: toy_stage if t == "toy" else resolve(t))
+
+    def network(channels):
+        return {
+            "network": {"_target_": "unet", "in_channels": channels, "channels": [2, 4]},
+            "spacing_mm": 3.0,
+            "patch": [8, 8, 8],
+            "threshold": 0.5,
+            "stages": [{"_target_": "toy_stage", "channels": channels}],
+            "schedule": {
+                "_target_": "schedule",
+                "steps": 4,
+                "checkpoint_every": 2,
+                "precision": "32-true",
+            },
+        }
+
+    return {
+        "name": "toy",
+        "output": str(tmp_path / "run"),
+        "resume": False,
+        "tracking": {"_target_": "spool", "root": str(tmp_path / "spool")},
+        "networks": {"liver": network(1), "lesions": network(3)},
+        "about": {"intended_use": "tests"},
+    }
+
+
+def test_both_networks_are_trained_and_packed(settings):
+    trained = run(settings)
+    card, tensors = load_weights(trained.weights)
+    assert card.name == "toy"
+    assert card.networks["lesions"].spec.in_channels == 3
+    assert all(np.isfinite(a).all() for a in tensors.values())
+
+
+def test_one_network_alone_is_not_packed(settings):
+    trained = run({**settings, "networks": {"liver": settings["networks"]["liver"]}})
+    assert trained.weights is None
+    assert (trained.folder / "liver" / "last.ckpt").is_file()
+
+
+def test_a_folder_with_a_run_is_not_overwritten(settings):
+    run(settings)
+    with pytest.raises(UsageError, match=r"run/liver already holds a checkpoint\. .*resume=true"):
+        run(settings)
+
+
+def test_resuming_an_ended_run_packs_the_same_bytes(settings):
+    first = run(settings).weights.read_bytes()
+    again = run({**settings, "resume": True}).weights.read_bytes()
+    assert first == again
+
+
+def test_an_unknown_network_is_refused(settings):
+    with pytest.raises(UsageError, match="networks are liver, lesions; got spleen"):
+        run({**settings, "networks": {"spleen": {}}})
+
+
+def test_the_hash_follows_what_decides_and_not_where_it_is_written(settings):
+    same = config_sha256({**settings, "output": "elsewhere", "resume": True})
+    assert config_sha256(settings) == same
+    assert config_sha256({**settings, "name": "other"}) != same
+
+
+def test_training_imports_neither_mlflow_nor_simpleitk():
+    """A bare GPU machine has neither."""
+    code = (
+        "import sys; sys.modules['mlflow'] = None; sys.modules['SimpleITK'] = None\n"
+        "import netseg.training.run, netseg.training.recipes, netseg.training.sources\n"
+        "import netseg.tracking"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
