@@ -2,9 +2,9 @@
 
 The smallest of many noisy distances is too small: one voxel that sticks out decides. So every
 distance is first averaged over a patch of the lesion's surface one widest voxel edge in radius, by
-area, among vertices that look the same way (to 45 degrees). On a flat face
-opposite a flat face all distances are one number, and so is their average; the patch ends where
-the smoothing of the face's edges begins.
+area, among vertices that look the same way (to 45 degrees). On a flat face opposite a flat face all
+distances are one number, and so is their average; the patch ends where the smoothing of the face's
+edges begins.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ spatial: Any = scipy.spatial  # scipy carries no types
 
 PATCH_OF_EDGE = 1.0  # radius of the patch in widest voxel edges
 SAME_WAY = 0.7  # cosine between the normals of one patch
-REACH_MM = 15.0  # how far beyond zone and lesion the surroundings are looked at
+REACH_MM = 15.0  # how far beyond zone and lesion the surroundings are looked at, at least
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,12 +42,16 @@ class Surroundings:
         zone_field: Negative inside the zone.
         zone_surface: Where it ends.
         viable: Surface of the liver that is left; None when nobody outlined the liver.
+        vessels: All lumens on the lesions' grid; None when nobody outlined them.
+        reach_mm: How far beyond the zone viable liver was looked for.
     """
 
     zone: Mask
     zone_field: Field
     zone_surface: Surface
     viable: Surface | None
+    vessels: Mask | None
+    reach_mm: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -125,7 +129,7 @@ def _around_part(part: Mask, around: Surroundings) -> SurfaceMargins:
     to_zone = np.where(inside, to_zone, -to_zone)
     to_viable = to_zone
     if around.viable is not None:
-        left = np.minimum(around.viable.distance_mm(points), REACH_MM)
+        left = np.minimum(around.viable.distance_mm(points), around.reach_mm)
         to_viable = np.where(inside, np.maximum(left, to_zone), to_zone)
     radius_mm = min(PATCH_OF_EDGE * edge_mm, field.flat_mm)
     distances = np.stack([to_zone, to_viable], axis=1)

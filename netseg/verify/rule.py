@@ -15,7 +15,6 @@ from netseg.domain.grid import Grid, describe, require_same_frame
 from netseg.domain.margin import LesionMargin, MarginReport, Verdict
 from netseg.domain.volume import LabelMap, Mask
 from netseg.geometry.components import components
-from netseg.geometry.extent import bounding_box
 from netseg.geometry.resample import resample_mask
 from netseg.verify import shares, wording
 from netseg.verify.lesion import (
@@ -91,29 +90,21 @@ class MarginRule:
             )
         numbered = components(lesions) if isinstance(lesions, Mask) else lesions
         warnings: list[Notice] = []
-        _require_voxels("lesion", bool(numbered.values), numbered.grid)
+        _require_voxels("lesion", bool(numbered.labels.any()), numbered.grid)
         _require_voxels("ablation zone", not zone.mask.is_empty, zone.mask.grid)
-        ablated = _onto(numbered.grid, "zone", zone.mask, warnings)
-        _require_voxels("ablation zone within the scan", not ablated.is_empty, numbered.grid)
-        if liver is not None:
-            liver = _onto(numbered.grid, "liver", liver, warnings)
-            liver = Mask(liver.inside | (numbered.labels != 0), liver.grid)
-        if vessels is not None:
-            vessels = _onto(numbered.grid, "vessels", vessels, warnings)
-        around = _surroundings(ablated, liver, vessels)
+        around = self._surroundings(numbered, zone.mask, liver, vessels, warnings)
         found: list[LesionMargin] = []
         for number, lesion in _each(numbered):
             facts = wording.Facts(
-                number=number,
                 required_mm=self.required_mm,
                 evidence=zone.evidence,
                 observed=observed,
                 has_liver=liver is not None,
-                lesion_at_border=_touches_border(lesion, numbered.grid),
-                zone_at_border=_touches_border(ablated, numbered.grid),
+                lesion_at_border=_fills_to_border(lesion.grid, numbered.grid),
+                zone_at_border=_at_border(around.zone),
                 slice_mm=max(numbered.grid.spacing_mm),
             )
-            found.append(self._judge(lesion, around, vessels, facts))
+            found.append(self._judge(number, lesion, around, facts))
             if facts.lesion_at_border:
                 warnings.append(_border_notice(number))
         return MarginReport(
@@ -124,8 +115,38 @@ class MarginRule:
             warnings=tuple(warnings),
         )
 
+    def _surroundings(
+        self,
+        numbered: LabelMap,
+        zone: Mask,
+        liver: Mask | None,
+        vessels: Mask | None,
+        warnings: list[Notice],
+    ) -> Surroundings:
+        """Zone, liver and vessels on the lesions' grid, and their surfaces around the zone."""
+        ablated = _onto(numbered.grid, "zone", zone, warnings)
+        _require_voxels("ablation zone within the scan", not ablated.is_empty, numbered.grid)
+        if vessels is not None:
+            vessels = _onto(numbered.grid, "vessels", vessels, warnings)
+        reach_mm = max(REACH_MM, self.required_mm + 5.0)
+        box = grown_box(ablated, reach_mm)
+        field = smooth_field(window(ablated, *box))
+        viable = None
+        if liver is not None:
+            inside = _onto(numbered.grid, "liver", liver, warnings).inside | (numbered.labels != 0)
+            lumens = None if vessels is None else wide_lumens(window(vessels, *box))
+            viable = viable_surface(field, window(Mask(inside, numbered.grid), *box), lumens)
+        return Surroundings(
+            zone=ablated,
+            zone_field=field,
+            zone_surface=surface_of(field),
+            viable=viable,
+            vessels=vessels,
+            reach_mm=reach_mm,
+        )
+
     def _judge(
-        self, lesion: Mask, around: Surroundings, vessels: Mask | None, facts: wording.Facts
+        self, number: int, lesion: Mask, around: Surroundings, facts: wording.Facts
     ) -> LesionMargin:
         zone = window(around.zone, offset(lesion.grid, around.zone.grid), lesion.grid.shape)
         margins = around_lesion(lesion, around)
@@ -139,9 +160,9 @@ class MarginRule:
             verdict = Verdict.RESIDUAL
         else:
             verdict = Verdict.NOT_A0
-        lumen_mm = nearest_lumen_mm(lesion, margins.points_mm, vessels, self.required_mm)
+        lumen_mm = nearest_lumen_mm(lesion, margins.points_mm, around.vessels, self.required_mm)
         return LesionMargin(
-            id=facts.number,
+            id=number,
             smallest_margin_mm=smallest,
             smallest_margin_to_zone_mm=to_zone,
             box_lower_bound_mm=shares.rounded_mm(box_margin_mm(lesion, around.zone)),
@@ -164,18 +185,6 @@ def _each(numbered: LabelMap) -> Iterator[tuple[int, Mask]]:
         start = (box[0].start, box[1].start, box[2].start)
         inside = numbered.labels[box] == number
         yield number, Mask(inside, numbered.grid.crop(start, inside.shape))
-
-
-def _surroundings(ablated: Mask, liver: Mask | None, vessels: Mask | None) -> Surroundings:
-    box = grown_box(ablated, REACH_MM)
-    field = smooth_field(window(ablated, *box))
-    viable = None
-    if liver is not None:
-        lumens = None if vessels is None else wide_lumens(window(vessels, *box))
-        viable = viable_surface(field, window(liver, *box), lumens)
-    return Surroundings(
-        zone=ablated, zone_field=field, zone_surface=surface_of(field), viable=viable
-    )
 
 
 def _onto(grid: Grid, name: str, mask: Mask, warnings: list[Notice]) -> Mask:
@@ -207,14 +216,16 @@ def _require_voxels(name: str, has_some: bool, grid: Grid) -> None:  # noqa: FBT
     )
 
 
-def _touches_border(mask: Mask, image: Grid) -> bool:
-    """Whether a region, on any grid of the image's voxels, reaches the image's outermost ones."""
-    start, shape = bounding_box(mask, 0.0)
-    first = offset(mask.grid, image)
-    return any(
-        a + b <= 0 or a + b + n >= size
-        for a, b, n, size in zip(first, start, shape, image.shape, strict=True)
-    )
+def _at_border(mask: Mask) -> bool:
+    """Whether a region reaches the outermost voxels of its image."""
+    faces = (mask.inside.take(end, axis=axis) for axis in range(3) for end in (0, -1))
+    return any(bool(face.any()) for face in faces)
+
+
+def _fills_to_border(box: Grid, image: Grid) -> bool:
+    """Whether a part of an image begins or ends with the image."""
+    places = zip(offset(box, image), box.shape, image.shape, strict=True)
+    return any(first <= 0 or first + count >= size for first, count, size in places)
 
 
 def _border_notice(number: int) -> Notice:

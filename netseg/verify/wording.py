@@ -15,7 +15,6 @@ class Facts:
     """What is known about a lesion before it is measured.
 
     Attributes:
-        number: The lesion's number.
         required_mm: The cut-off.
         evidence: What the zone rests on.
         observed: Whether the zone was seen after the ablation.
@@ -25,7 +24,6 @@ class Facts:
         slice_mm: Widest voxel edge.
     """
 
-    number: int
     required_mm: float
     evidence: Evidence
     observed: bool

@@ -144,6 +144,16 @@ def test_the_cut_off_of_another_rule():
     assert wide.lesions[0].verdict is Verdict.NOT_A0
 
 
+def test_a_very_wide_margin_can_be_asked_for_beside_a_liver():
+    """One looks for viable liver at least as far as the cut-off reaches."""
+    on = grid((60, 60, 60))
+    report = MarginRule(required_mm=18.0).check(
+        block(26, 34, on), zone_of(block(8, 52, on)), observed=True, liver=block(1, 59, on)
+    )
+    assert report.smallest_mm == 18.0
+    assert report.is_a0
+
+
 def test_thick_slices_are_said_to_be_uncertain():
     on = grid((40, 40, 40), (1.0, 1.0, 5.0))
     assert any(
