@@ -64,6 +64,8 @@ def _measured(base: ClinicalFindings, measured: Findings) -> dict[str, Any]:
 
 
 def _lesion(lesion: Lesion) -> LiverLesion:
+    """The lesion for the rules; its other measures go along as they are."""
+    measures = {name: round(value, 3) for name, value in lesion.measures.items()}
     return LiverLesion(
         segment=lesion.segment,
         lobe=lesion.lobe,
@@ -74,7 +76,8 @@ def _lesion(lesion: Lesion) -> LiverLesion:
             "volume_ml": round(lesion.volume_ml, 3),
             "longest_axial_diameter_mm": round(lesion.longest_axial_diameter_mm, 2),
             "longest_diameter_mm": round(lesion.longest_diameter_mm, 2),
-        },
+        }
+        | ({"measures": measures} if measures else {}),
     )
 
 

@@ -39,7 +39,7 @@ def _cells_by_route(reading: Reading, place: int, route: int) -> dict[Hashable, 
     open_now = len(reading.outcomes("route")) > 1
     silent = _reported_silent(reading)
     found: dict[Hashable, list[int]] = {}
-    for cell in sorted(variable.cells()):
+    for cell in sorted(reading.rules.open_cells[place]):
         if _is_no_change(variable, cell) or (cell in here and (len(here) == 1 or not open_now)):
             continue
         routes = reading.worlds.elsewhere(silent | {place: (cell,)}).possible(route)

@@ -151,7 +151,7 @@ def _questions(reading: Reading, options: tuple[Option, ...]) -> dict[str, tuple
     for name, table in tables:
         if name == "route" and len(reading.outcomes("route")) == 1:
             continue
-        settled_by = reading.worlds.settles(table.by_outcome, table.outcome_here)
+        settled_by = reading.worlds.settles(table.outcome_here, table.asks)
         for field in {reading.rules.variables[v].field for v in sorted(settled_by)}:
             found.setdefault(field, []).append(name)
     ranked = sorted(found, key=lambda f: ("route" not in found[f], -len(found[f]), f))

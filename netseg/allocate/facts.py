@@ -104,15 +104,14 @@ def lesion_facts(lesions: Sequence[LiverLesion] | None, count: int | None) -> Fa
 
 def cells_of_facts(facts: Facts, rules: RuleSet) -> list[frozenset[int]]:
     """For each variable of the rule set the cells that are still possible."""
-    cells: list[frozenset[int]] = []
-    for variable in rules.variables:
-        fact = facts.get(variable.name)
-        if fact is None:
-            cells.append(variable.cells())
-        elif isinstance(fact, Span):
-            cells.append(variable.cells_of(fact))
-        else:
-            cells.append(variable.cells_named(fact))
+    cells = list(rules.open_cells)
+    for name, fact in facts.items():
+        if name in rules.index:
+            variable = rules.variable(name)
+            if isinstance(fact, Span):
+                cells[rules.index[name]] = variable.cells_of(fact)
+            else:
+                cells[rules.index[name]] = variable.cells_named(fact)
     return cells
 
 

@@ -51,7 +51,10 @@ LESION_FURTHER = (
     "suv_max", "suv_mean", "suv_peak", "note",
 )  # fmt: skip
 LESION_KEYS = ("segment", "lobe", "diameter_cm", "confidence", *LESION_FURTHER)
-_MEASURED_KEY = re.compile(r"(mean|median|min|max|sd|std|p\d+)_[a-z0-9_]+|(suv|hu|adc)_[a-z0-9_]+")
+_MEASURED_KEY = re.compile(
+    r"(mean|median|min|max|sd|std|p\d+)_[a-z0-9_]+|([a-z0-9]+_)*(suv|hu|adc)(_[a-z0-9]+)*"
+)
+"""Columns of lesions.csv: "mean_hu_portal_venous", "suv_max", "arterial_enhancement_hu"."""
 SURGERY_FURTHER = ("procedure", "site", "date", "note")
 
 

@@ -107,12 +107,13 @@ class Reading:
     def _show(self, name: str) -> Any:
         if name in self.rules.tables:
             return " or ".join(sorted(str(outcome) for outcome in self.outcomes(name))) or None
-        variable = self.rules.variable(name)
+        place = self.rules.index[name]
+        variable = self.rules.variables[place]
         fact = self.standing.facts.get(name)
         if isinstance(fact, Span) and fact.low == fact.high:
             return int(fact.low) if fact.low == int(fact.low) else fact.low
-        if fact is None and self.worlds.cells(self.rules.index[name]) == variable.cells():
+        if fact is None and self.worlds.cells(place) == self.rules.open_cells[place]:
             return None
         if name == "ki67" and self.findings.ki67 is not None:
             return str(self.findings.ki67)
-        return variable.text(self.worlds.cells(self.rules.index[name]))
+        return variable.text(self.worlds.cells(place))

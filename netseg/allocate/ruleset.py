@@ -50,6 +50,7 @@ class CompiledTable:
         by_outcome: Leads to the row's outcome, or None for a gap.
         row_here: As `by_row`, impossible where the rule set's constraints are violated.
         outcome_here: As `by_outcome`, likewise.
+        asks: Places of the facts that decide it.
         pro: Rows that argue for.
         contra: Rows that argue against.
     """
@@ -60,6 +61,7 @@ class CompiledTable:
     by_outcome: int
     row_here: int
     outcome_here: int
+    asks: frozenset[int]
     pro: tuple[CompiledRow, ...]
     contra: tuple[CompiledRow, ...]
 
@@ -72,6 +74,7 @@ class RuleSet:
         source: As read.
         variables: The facts that the tables ask for, in order.
         index: Place of each variable.
+        open_cells: For each variable every cell it can have.
         diagrams: All diagrams.
         tables: Deciding tables by name.
         options: Option tables by option id.
@@ -84,6 +87,7 @@ class RuleSet:
     source: RuleSource
     variables: tuple[Variable, ...]
     index: Mapping[str, int]
+    open_cells: tuple[frozenset[int], ...]
     diagrams: Diagrams
     tables: Mapping[str, CompiledTable]
     options: Mapping[str, CompiledTable]
@@ -160,6 +164,7 @@ class _Compiler:
             source=self.source,
             variables=self.variables,
             index=self.index,
+            open_cells=tuple(v.cells() for v in self.variables),
             diagrams=self.diagrams,
             tables=self.tables,
             options=options,
@@ -187,6 +192,7 @@ class _Compiler:
             by_outcome=by_outcome,
             row_here=self._here(by_row),
             outcome_here=self._here(by_outcome),
+            asks=frozenset(self.diagrams.support(by_outcome)),
             pro=self._rows(table.pro),
             contra=self._rows(table.contra),
         )

@@ -35,17 +35,16 @@ class Worlds:
         """Every outcome that some world gives; empty where every world contradicts itself."""
         return self._reach(diagram) - _NO_WORLD
 
-    def settles(self, plain: int, here: int) -> set[int]:
+    def settles(self, here: int, asks: frozenset[int]) -> set[int]:
         """Variables whose value would narrow the outcomes.
 
         Args:
-            plain: The table as written. Only what it asks for itself is worth asking; what merely
-                tells something about such a fact is not.
-            here: The same table, impossible where the rule set's constraints are violated.
+            here: The table, impossible where the rule set's constraints are violated.
+            asks: Variables that the table itself asks for. What merely tells something about them
+                is not worth asking.
         """
         needed = self._support(self._simplify(here))
-        asked_for = self._support(self._simplify(plain))
-        return needed & asked_for or needed
+        return needed & asks or needed
 
     def cells(self, variable: int) -> frozenset[int]:
         """The cells of a variable that are possible by its own."""

@@ -28,7 +28,7 @@ EVERY_FIELD: dict[str, Any] = {
     "lesions": [
         {"segment": "IVb", "diameter_cm": 2.5, "lobe": "left", "id": 1, "volume_ml": 8.1,
          "confidence": 0.9, "longest_diameter_mm": 27.0, "suv_max": 12.0,
-         "mean_hu_portal_venous": 88.0, "centroid_mm": [1.0, 2.0, 3.0]},
+         "mean_hu_portal_venous": 88.0, "arterial_enhancement_hu": 41.0, "centroid_mm": [1.0, 2.0, 3.0]},
         {"lobe": "right"},
     ],
     "lesions_reported": [], "segment_source": "approximate_partition", "lesion_count": 2,

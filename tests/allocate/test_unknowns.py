@@ -6,7 +6,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 
 from netseg.allocate import allocate, load_rules, parse_case
 from netseg.domain.allocation import Allocation, AllocationStatus, OptionStatus
@@ -122,6 +122,9 @@ def test_counterfactuals_are_single_changes_that_hold_when_tried():
     assert str(answer(**base | {"r0_a0_possible": False}).route) == "transarterial"
 
 
+MISMATCHES = {
+    "grade_vs_ki67_mismatch", "pattern_reported_vs_measured", "lesion_count_vs_list",
+}  # fmt: skip
 SLOW_IS_FINE = [HealthCheck.too_slow, HealthCheck.data_too_large]
 FLAG = st.none() | st.booleans()
 LESION = st.fixed_dictionaries(
@@ -158,7 +161,13 @@ DOCUMENTS = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=SLOW_IS_FINE, derandomize=True)
+@settings(
+    max_examples=80,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=SLOW_IS_FINE,
+    derandomize=True,
+)
 @given(document=DOCUMENTS, data=st.data())
 def test_removing_knowledge_never_strengthens(document: dict[str, Any], data: st.DataObject):
     """One field less: no route vanishes, no option becomes stronger."""
@@ -166,6 +175,8 @@ def test_removing_knowledge_never_strengthens(document: dict[str, Any], data: st
     before = answer(**document)
     if not known or before.status is AllocationStatus.CONFLICT:
         return
+    if MISMATCHES & {flag.id for flag in before.flags}:
+        return  # two statements differ and one stands: without it the other does
     # an ablation is an event: without its record there was none, which is not less knowledge
     removable = [name for name in known if name != "post_ablation"]
     if not removable:
@@ -186,7 +197,13 @@ def test_removing_knowledge_never_strengthens(document: dict[str, Any], data: st
             assert old.status is new.status
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=SLOW_IS_FINE, derandomize=True)
+@settings(
+    max_examples=80,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=SLOW_IS_FINE,
+    derandomize=True,
+)
 @given(document=DOCUMENTS)
 def test_nothing_is_offered_against_a_true_or_unknown_contraindication(document: dict[str, Any]):
     found = answer(**document)
@@ -210,7 +227,13 @@ def test_nothing_is_offered_against_a_true_or_unknown_contraindication(document:
     assert "tare" not in offered
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=SLOW_IS_FINE, derandomize=True)
+@settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=SLOW_IS_FINE,
+    derandomize=True,
+)
 @given(document=DOCUMENTS)
 def test_every_question_is_about_something_unknown_and_can_change_an_answer(
     document: dict[str, Any],
