@@ -74,6 +74,7 @@ def test_a_sound_series_is_read(tmp_path):
         (Code.HU_UNDEFINED, {"RescaleType": "OD"}),
         (Code.VALUE_SCALING_INVALID, {"RescaleSlope": 0}),
         (Code.HU_IMPLAUSIBLE, {"RescaleIntercept": 60000}),
+        (Code.HU_IMPLAUSIBLE, {"RescaleSlope": 100, "RescaleIntercept": -102400}),
         (Code.DERIVED_IMAGE, {"ImageType": ["DERIVED", "SECONDARY", "MIP"]}),
         (Code.DERIVED_IMAGE, {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}),
         (Code.DERIVED_IMAGE, {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}),

@@ -63,7 +63,7 @@ def test_signed_values_tagged_unsigned_are_no_hounsfield_units(tmp_path):
         dataset.RescaleIntercept, dataset.PixelRepresentation = 0, 0
 
     write_series(tmp_path, values=expected(), edit=wrong)
-    with pytest.raises(Exception, match=r"HU_IMPLAUSIBLE.*64536"):
+    with pytest.raises(Exception, match=r"HU_IMPLAUSIBLE.*above 4000 HU.*64536"):
         read_study(tmp_path, HINTS)
 
 

@@ -95,6 +95,7 @@ def test_without_a_factor_the_values_stay_becquerels(tmp_path, changes):
         {"RadionuclideTotalDose": "200"},  # MBq where Bq belongs
         {"PatientWeight": "80000"},  # grams
         {"RadionuclideHalfLife": "109.8"},  # minutes
+        {"RadionuclideHalfLife": "4063"},  # gallium's, while the tags name fluorine
         {"RadiopharmaceuticalStartTime": "120000"},  # after the scan
         {"RadiopharmaceuticalStartDateTime": "20240129090000"},  # three days before
     ],
