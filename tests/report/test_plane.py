@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from netseg.domain import Grid, Quantity, Volume
-from netseg.report.panel import Scene, draw_panel, encode, new_figure
+from netseg.domain import Grid, PointMm, Probe, Quantity, Volume
+from netseg.report.panel import Outline, Region, Scene, draw_panel, encode, new_figure
 from netseg.report.plane import Plane, direction_letters, sample
 from netseg.report.window import Window, window_of
 from tests.export.made_results import FRAME, ball, ct_of, grid_of, pet_of
@@ -71,6 +71,36 @@ def test_the_patients_left_is_on_the_right_of_the_finished_picture(order, signs)
     there = pixels[int(height * (0.5 + 20 / 120)), int(width * (0.5 + 35 / 120))]
     mirrored = pixels[int(height * (0.5 + 20 / 120)), int(width * (0.5 - 35 / 120))]
     assert (there, mirrored) == (255, 0)
+
+
+def test_needle_and_outline_lie_where_the_image_is():
+    """A needle from the left front to a ball at the patient's left: both right of the middle."""
+    import io
+
+    from PIL import Image
+
+    grid = grid_of(half_mm=(60.0, 60.0, 60.0), spacing_mm=(3.0, 3.0, 3.0))
+    region = Region.of(ball(grid, (30.0, 20.0, 0.0), 10.0), grid)
+    entry, tip = PointMm(50.0, -40.0, 0.0), PointMm(30.0, 20.0, 0.0)
+    probe = Probe(id="A", device="d", entry_mm=entry, tip_mm=tip, active_length_mm=20.0)
+    assert region is not None
+    scene = Scene(
+        series=ct_of(grid),
+        window=Window(low=3000.0, high=4000.0, unit="HU"),
+        outlines=(Outline(region=region, colour="#ff0000"),),
+        probes=(probe,),
+    )
+    figure = new_figure(2.0, 2.0)
+    plane = Plane.axial(ORIGIN, 120.0, 120.0)
+    draw_panel(figure.add_axes((0, 0, 1, 1)), plane, scene, pixel_mm=1.0)
+    image = Image.open(io.BytesIO(encode(figure, "", png=True).content)).convert("RGB")
+    red, green, blue = np.moveaxis(np.asarray(image).astype(int), -1, 0)
+    outline = np.argwhere((red > 200) & (green < 60) & (blue < 60)).mean(axis=0)
+    needle = np.argwhere((red > 200) & (green > 200) & (blue < 120)).mean(axis=0)
+    mm = 120.0 / red.shape[0]
+    assert outline * mm - 60.0 == pytest.approx([20.0, 30.0], abs=2.5), "down, right"
+    assert needle[1] * mm - 60.0 > 30.0
+    assert -40.0 < needle[0] * mm - 60.0 < 20.0
 
 
 def test_letters_at_the_edges_are_those_of_radiology():
