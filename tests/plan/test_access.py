@@ -209,4 +209,4 @@ def test_a_tip_that_would_lie_in_a_vessel_behind_the_lesion_is_refused():
     hu[IN_LIVER & (X < -10) & (X > -20)] = 180
     fallen = plan_on(hu, active_length_mm=28.0).unplanned[0].fallen
     assert fallen["liver vessels"] > 0
-    assert plan_on(hu, active_length_mm=8.0).ablations != ()
+    assert plan_on(hu, active_length_mm=18.0).ablations != ()  # 1 mm from the vessel, in the lesion
