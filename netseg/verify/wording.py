@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from netseg.domain.ablation import Evidence
 from netseg.domain.margin import Verdict
 
-THICK_SLICE_MM = 2.5  # above this the measured error of the method exceeds 0.3 mm
+THICK_SLICE_MM = 2.5  # above this the method's mean error exceeds 0.3 mm (margin_accuracy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
