@@ -36,6 +36,7 @@ def flow_w_m(operator, hot, cold, h):
     return float(into) * (h * 1e-3) ** 2
 
 
+@pytest.mark.slow
 def test_two_isothermal_cylinders_exchange_what_their_shape_factor_says():
     """A16: r 1.5 and 2.5 mm, 10 mm apart, dT 60 K: 61.397 W/m."""
     h = 0.25
