@@ -9,7 +9,7 @@ Example:
     (['G1', 'G2'], 'local_curative')
 """
 
-from netseg.allocate.clinical_table import read_clinical_table, require_same_cases
+from netseg.allocate.clinical_table import read_clinical_table
 from netseg.allocate.combine import combine
 from netseg.allocate.document import (
     FindingsRejectedError,
@@ -36,5 +36,4 @@ __all__ = [
     "read_case",
     "read_clinical_table",
     "rejected",
-    "require_same_cases",
 ]

@@ -14,7 +14,7 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from netseg.domain.clinical import ClinicalFindings
@@ -57,24 +57,6 @@ def read_clinical_table(path: Path) -> Mapping[str, ClinicalFindings]:
             )
         found[case], first_row[case] = findings, number
     return found
-
-
-def require_same_cases(table: Mapping[str, Any], images: Iterable[str], file: str) -> None:
-    """Refuse images without a row and rows without images.
-
-    Raises:
-        StudyRejectedError: TABLE_MISSING, naming both.
-    """
-    cases = set(images)
-    no_row, no_image = sorted(cases - set(table)), sorted(set(table) - cases)
-    if no_row or no_image:
-        raise StudyRejectedError(
-            Code.TABLE_MISSING,
-            f"cases without a row: {no_row or 'none'}; rows without images: {no_image or 'none'}.",
-            file=file,
-            detail={"without_row": no_row, "without_images": no_image},
-            hint="Give every case of the batch one row with the same name.",
-        )
 
 
 def _text(path: Path) -> str:

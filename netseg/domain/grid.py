@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -109,7 +110,8 @@ def require_same_frame(doing: str, first: Grid, second: Grid) -> None:
     if first.frame_uid != second.frame_uid:
         raise FrameMismatchError(
             Code.FRAME_MISMATCH,
-            f"{doing}: frame of reference {first.frame_uid} is not {second.frame_uid}. "
+            f"{doing}: frame of reference {_short(first.frame_uid)} is not "
+            f"{_short(second.frame_uid)}. "
             "The two images were never registered;",
             hint="run `netseg verify --pre … --post …`, which registers them first, or state "
             "`same_frame: true` where the files of one study.yaml do share a frame.",
@@ -131,6 +133,13 @@ def require_same_grid(doing: str, first: Grid, second: Grid) -> None:
             detail={"first_shape": list(first.shape), "second_shape": list(second.shape)},
             hint="Bring the mask onto the scan's grid with the tool that made it.",
         )
+
+
+def _short(frame_uid: str) -> str:
+    """A frame for messages: a UID of a real scanner identifies a patient, its hash does not."""
+    if len(frame_uid) <= 12:
+        return frame_uid
+    return f"#{hashlib.sha256(frame_uid.encode()).hexdigest()[:8]}"
 
 
 def describe(grid: Grid) -> str:

@@ -79,6 +79,22 @@ def read_instances(spec: str, on: Grid | None = None) -> LabelMap:
     return _by_volume(labels)
 
 
+def read_lesions(spec: str, on: Grid | None = None) -> LabelMap:
+    """The lesions of a study, as `read_instances`; an empty file says "looked, none found".
+
+    Only a file without a suffix may be empty: a label that is asked for and not there may as well
+    be the wrong label.
+
+    Raises:
+        StudyRejectedError: As `read_instances`, but not MASK_EMPTY.
+        GridMismatchError: If the mask lies elsewhere than `on`.
+    """
+    labels = read_labels(spec, on) if not _parsed(spec)[1] else None
+    if labels is not None and not labels.values:
+        return LabelMap.empty(labels.grid)
+    return read_instances(spec, on)
+
+
 def read_labels(spec: str, on: Grid | None = None) -> LabelMap:
     """Every value of a label map with its own number: tissues, organs, obstacles.
 

@@ -276,9 +276,9 @@ def _mask_reader() -> Callable[[str, Grid | None], Mask]:
 
 
 def _instances_reader() -> Callable[[str, Grid | None], LabelMap]:
-    from netseg.study.masks import read_instances
+    from netseg.study.masks import read_lesions
 
-    return read_instances
+    return read_lesions
 
 
 def _on_a_scan(

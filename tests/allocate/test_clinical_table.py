@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from netseg.allocate import read_clinical_table, require_same_cases
+from netseg.allocate import read_clinical_table
 from netseg.domain.clinical import Ki67
 from netseg.domain.errors import StudyRejectedError
 
@@ -76,14 +76,6 @@ def test_a_table_that_is_not_utf8_is_refused(tmp_path: Path):
     text = "case,primary_part\na,Dünndarm\n"
     with pytest.raises(StudyRejectedError, match="TABLE_ENCODING"):
         read_clinical_table(table(tmp_path, text, "latin-1"))
-
-
-def test_images_without_a_row_and_rows_without_images_are_named():
-    require_same_cases({"a": 1, "b": 2}, ["b", "a"], "table.csv")
-    with pytest.raises(
-        StudyRejectedError, match=r"without a row: \['c'\]; .*without images: \['b'\]"
-    ):
-        require_same_cases({"a": 1, "b": 2}, ["a", "c"], "table.csv")
 
 
 def test_a_missing_table_is_named(tmp_path: Path):

@@ -122,3 +122,12 @@ def test_frames_are_looked_at_before_voxels():
 
 def test_a_grid_in_a_few_words():
     assert describe(axial()) == "10x11x12 voxels of 0.8x0.8x2.5 mm from (-100.0, -80.0, 500.0)"
+
+
+def test_a_scanners_uid_is_not_printed():
+    """A Frame of Reference UID identifies a patient; the message shows its hash."""
+    uid = "1.2.840.113619.2.55.3.604688119.971.1234567890.1"
+    with pytest.raises(FrameMismatchError, match="never registered") as refused:
+        require_same_frame("margin check", axial(frame_uid=uid), axial(frame_uid="9.9"))
+    assert uid not in str(refused.value)
+    assert "is not 9.9" in str(refused.value)

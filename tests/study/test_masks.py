@@ -173,3 +173,15 @@ def test_masks_named_beside_a_scan_come_with_the_study(tmp_path, labels):
     assert study.lesions is not None
     assert study.liver.grid is study.series[0].volume.grid
     assert study.lesions.values == (1, 2)
+
+
+def test_an_empty_lesion_file_says_none_was_found(tmp_path):
+    """A reader who looked and outlined nothing is heard; a label that is not there is a mistake."""
+    write_nifti(tmp_path / "ct.nii")
+    nothing = np.zeros(hounsfield().shape, np.uint8)
+    empty = str(write_nifti(tmp_path / "none.nii.gz", nothing))
+    study = read_study(tmp_path / "ct.nii", ReadHints(modality=Modality.CT, lesions=empty))
+    assert study.lesions is not None
+    assert study.lesions.values == ()
+    with pytest.raises(StudyRejectedError, match="not"):
+        read_study(tmp_path / "ct.nii", ReadHints(modality=Modality.CT, lesions=f"{empty}:2"))
