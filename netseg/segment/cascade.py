@@ -7,10 +7,10 @@ axis, networks see the liver crop only, and their probabilities return slab by s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.ndimage as ndi
+import scipy.ndimage
 import torch
 
 from netseg.segment.networks import HIGHEST_HU, LOWEST_HU, lesion_input, liver_input
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from netseg.segment.card import NetworkCard
 
 Axes = tuple[Axis, Axis, Axis]
+ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
 SLAB = 16  # scan slices that are brought back at a time
 
 

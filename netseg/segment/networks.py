@@ -42,7 +42,7 @@ class NetworkSpec:
 
     def build(self) -> torch.nn.Module:
         """The network with random weights; one logit per voxel."""
-        from monai.networks.nets import UNet
+        from monai.networks.nets.unet import UNet
         from torch import nn
 
         unet = UNet(
@@ -56,7 +56,8 @@ class NetworkSpec:
         if not self.head:
             return unet
         last = nn.Conv3d(self.head, 1, kernel_size=1)
-        nn.init.constant_(last.bias, -4.0)  # lesions are rare: two voxels in a hundred
+        if last.bias is not None:
+            nn.init.constant_(last.bias, -4.0)  # lesions are rare: two voxels in a hundred
         return nn.Sequential(unet, nn.PReLU(), last)
 
 

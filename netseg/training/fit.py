@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from netseg.segment.networks import NetworkSpec
 
 logger = logging.getLogger(__name__)
+
+KNOWN_WARNINGS = (
+    "Checkpoint directory .* exists and is not empty",  # a resumed run goes on in its folder
+    "The 'train_dataloader' does not have many workers",  # patches are made in this process
+    ".*LeafSpec.*",  # Lightning still asks torch for a class by its old name
+)
 
 
 class Tracker(Protocol):
@@ -94,8 +101,10 @@ class _Record(Callback):
         self._tracker, self._every = tracker, every
         self._losses: list[float] = []
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *_: Any) -> None:
-        del pl_module
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        del pl_module, batch, batch_idx
         self._losses.append(float(outputs["loss"]))
         if trainer.global_step % self._every == 0:
             loss = sum(self._losses) / len(self._losses)
@@ -164,5 +173,8 @@ def fit(
     data = StepData(task, steps_per_epoch=schedule.checkpoint_every, batch=schedule.batch)
     start = str(last) if resume and last.is_file() else None
     logger.info("training %s", f"resumes from {last.name}" if start else "begins")
-    trainer.fit(module, datamodule=data, ckpt_path=start)
+    with warnings.catch_warnings():
+        for told in KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", told)
+        trainer.fit(module, datamodule=data, ckpt_path=start)
     return module

@@ -10,8 +10,6 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from netseg.segment.networks import NetworkSpec
 
 
@@ -62,7 +60,8 @@ class VoxelClassifier(pl.LightningModule):
         self.ends = (*cycle_ends, total_steps)
         self.average_decay = average_decay
         self.weight_decay = weight_decay
-        self.network = spec.build().to(memory_format=torch.channels_last_3d)
+        self.network = spec.build()
+        self.network.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
         self.averaged = spec.build()
         self.averaged.load_state_dict(self.network.state_dict())
         self.averaged.requires_grad_(requires_grad=False)
@@ -92,7 +91,7 @@ class VoxelClassifier(pl.LightningModule):
             ):
                 slow.lerp_(fast, 1.0 - keep)
 
-    def configure_optimizers(self) -> Mapping[str, Any]:
+    def configure_optimizers(self) -> Any:
         """AdamW with warm-up, a cosine, and a straight way down over the last steps."""
         optimizer = torch.optim.AdamW(
             self.network.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay

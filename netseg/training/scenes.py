@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 (resolved at run time by the registry's signatures)
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -65,7 +65,7 @@ def read_lps(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
             f"training data: {path.name} is not in {path.parent.name}.",
             hint="Set data.root=FOLDER or NETSEG_DATA to the folder that holds the training sets.",
         )
-    image = nib.load(path)
+    image: Any = nib.load(path)
     to_lps = nib.orientations.ornt_transform(
         nib.io_orientation(image.affine), nib.orientations.axcodes2ornt("LPS")
     )

@@ -9,14 +9,16 @@ that are not liver.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import scipy.ndimage as ndi
+import scipy.ndimage
 import torch
 
 if TYPE_CHECKING:
     from netseg.training.scenes import Scene
+
+ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
 
 AIR_HU, FAT_HU, SOFT_HU = -160.0, -95.0, 35.0
 
@@ -35,8 +37,9 @@ def extend(scene: Scene, shape: tuple[int, int, int], rng: np.random.Generator) 
     hu, labels = _add_slices(hu, labels, int(below), rng, top=False)
     room = [max(0, n - m) for n, m in zip(shape, hu.shape, strict=True)]
     start = [int(rng.integers(0, r + 1)) if axis == 2 else r // 2 for axis, r in enumerate(room)]
-    full = [max(n, m) for n, m in zip(shape, hu.shape, strict=True)]
-    outside = tissue(tuple(full), float(np.median(hu[labels > 0])), rng)
+    i, j, k = (max(n, m) for n, m in zip(shape, hu.shape, strict=True))
+    full = (i, j, k)
+    outside = tissue(full, float(np.median(hu[labels > 0])), rng)
     where = tuple(slice(s, s + n) for s, n in zip(start, hu.shape, strict=True))
     _clear_beyond_skin(outside, hu, where)
     outside[where] = hu

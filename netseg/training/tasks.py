@@ -44,7 +44,8 @@ class LiverTask:
         seed: First half of every step's seed.
         warp: Patch size and bending.
         contrast: Change of Hounsfield units.
-        prior: Lesions painted into every second liver.
+        prior: Lesions painted into real livers.
+        painted: Share of the steps in which they are.
         jitter_mm: How far the patch's middle may lie from the liver's.
     """
 
@@ -54,6 +55,7 @@ class LiverTask:
     warp: Warp
     contrast: Contrast = field(default_factory=Contrast)
     prior: LesionPrior = field(default_factory=lambda: LesionPrior(radius_mm=(6.0, 45.0)))
+    painted: float = 0.5
     jitter_mm: float = 70.0
 
     def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -66,7 +68,7 @@ class LiverTask:
         centre = middle + reach * (2.0 * torch.rand(3, generator=generator) - 1.0)
         hu, labels = self.warp(scene.hu, scene.labels, centre, generator)
         liver = labels > 0
-        if scene.real and chance(0.5, generator):
+        if scene.real and chance(self.painted, generator):
             count = int(torch.randint(1, 4, (), generator=generator))
             hu, _ = paint(
                 hu, liver, count, spacing_mm=scene.spacing_mm, prior=self.prior, generator=generator

@@ -7,13 +7,6 @@ from netseg.training.fit import Schedule, fit
 from netseg.training.module import dice_and_cross_entropy
 from netseg.training.steps import Curriculum, Stage
 
-# Lightning still asks torch for a class that torch has renamed.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
-]
-
 
 def schedule(steps, **changes):
     settings = {"checkpoint_every": 20, "learning_rate": 0.01, "warmup_steps": 5, "seed": 3}
@@ -42,14 +35,30 @@ def test_a_sphere_is_learned_in_two_hundred_steps(toy, recorded, tmp_path):
     assert recorded.losses[200] < 0.3 * recorded.losses[20]
 
 
+class PowerCutError(Exception):
+    """What interrupts the run."""
+
+
 @pytest.mark.slow
 def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(toy, recorded, tmp_path):
     """Weights, optimizer, schedule, average and data order: bit for bit."""
     spec, task = toy
     whole, first, rest = recorded, type(recorded)(), type(recorded)()
-    one = fit(spec, always(task), schedule(80), folder=tmp_path / "a", tracker=whole, resume=False)
-    fit(spec, always(task), schedule(40), folder=tmp_path / "b", tracker=first, resume=True)
-    two = fit(spec, always(task), schedule(80), folder=tmp_path / "b", tracker=rest, resume=True)
+
+    def cut_off(step):
+        if step == 47:
+            raise PowerCutError
+        return task(step)
+
+    def train(seen, name, tracker, *, resume):
+        plan = schedule(80, cooldown_steps=30)
+        folder = tmp_path / name
+        return fit(spec, always(seen), plan, folder=folder, tracker=tracker, resume=resume)
+
+    one = train(task, "a", whole, resume=False)
+    with pytest.raises(PowerCutError):
+        train(cut_off, "b", first, resume=False)
+    two = train(task, "b", rest, resume=True)
     assert {**first.losses, **rest.losses} == whole.losses
     for name, value in one.averaged.state_dict().items():
         assert torch.equal(value, two.averaged.state_dict()[name]), name

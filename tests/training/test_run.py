@@ -11,12 +11,6 @@ from netseg.segment import load_weights
 from netseg.training import registry
 from netseg.training.run import config_sha256, run
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning"),
-    pytest.mark.filterwarnings("ignore:.*LeafSpec.*:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:The 'train_dataloader' does not have many workers"),
-]
-
 
 def toy_stage(channels):
     """A task of random patches; stands in the table under the name `toy_stage`."""
