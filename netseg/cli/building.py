@@ -27,9 +27,10 @@ def build_stations(settings: dict[str, Any]) -> Stations:
     from netseg.pipeline import Stations
     from netseg.pipeline.judging import smallest_margin
     from netseg.segment import MasksBackend
+    from netseg.segment.builtin import pick_device
     from netseg.simulate import protocols
 
-    device = settings["device"]
+    device = str(pick_device(settings["device"]))
     margin = build(settings["verify"])
     planner = None
     if settings["plan"]:
@@ -51,4 +52,7 @@ def build_stations(settings: dict[str, Any]) -> Stations:
 
 
 def _on(config: dict[str, Any], device: str) -> dict[str, str]:
-    return {} if config.get("_target_") == "masks" or "device" in config else {"device": device}
+    """The device for whoever computes: the configuration's own only where it is not "auto"."""
+    if config.get("_target_") == "masks" or config.get("device", "auto") != "auto":
+        return {}
+    return {"device": device}

@@ -32,7 +32,7 @@ def build(config: Mapping[str, Any], **parts: object) -> Any:
 
     Args:
         config: `_target_`, a word of the table, and the object's arguments.
-        **parts: Further arguments that are objects, handed in by the caller.
+        **parts: Further arguments that are objects, or that win over the configuration's.
 
     Returns:
         The object.
@@ -43,7 +43,7 @@ def build(config: Mapping[str, Any], **parts: object) -> Any:
     name = check(config)
     arguments = {key: value for key, value in config.items() if key != "_target_"}
     try:
-        return _resolve(TARGETS[name])(**arguments, **parts)
+        return _resolve(TARGETS[name])(**{**arguments, **parts})
     except (TypeError, ValueError) as error:
         raise UsageError(Code.CONFIG_RANGE, f"{name}: {error}") from error
 

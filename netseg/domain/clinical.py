@@ -84,7 +84,7 @@ class DiseaseCourse(StrEnum):
     """Course since the last treatment or visit."""
 
     STABLE = "stable"
-    PROGRESSION = "progression"
+    PROGRESSIVE = "progressive"
     RESPONSE = "response"
 
 

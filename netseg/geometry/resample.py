@@ -72,12 +72,14 @@ def resample(volume: Volume, grid: Grid, *, order: int = 1, outside: float) -> V
     return Volume(values, grid, volume.quantity)
 
 
-def resample_mask(mask: Mask, grid: Grid) -> Mask:
+def resample_mask(mask: Mask, grid: Grid, *, half_is_inside: bool = True) -> Mask:
     """A region on another grid: voxels of which, interpolated linearly, at least half is inside.
 
     Args:
         mask: The region.
         grid: Where it is wanted, in the same frame.
+        half_is_inside: Whether a voxel of exactly one half belongs to the region. Between grids
+            half a voxel apart many do: then True grows it, False shrinks it.
 
     Returns:
         The region on `grid`; beyond the mask's field of view nothing is inside.
@@ -91,7 +93,8 @@ def resample_mask(mask: Mask, grid: Grid) -> Mask:
     inside = np.empty(grid.shape, np.bool_)
     source = mask.inside.view(np.uint8)
     for part, piece in _slabs(source, mask.grid, grid, 1, np.dtype(np.float32)):
-        inside[:, :, part] = (piece >= HALF_SHARE) & _covered(mask.grid, grid, part)
+        most = piece >= HALF_SHARE if half_is_inside else piece > 1 - HALF_SHARE
+        inside[:, :, part] = most & _covered(mask.grid, grid, part)
     return Mask(inside, grid)
 
 

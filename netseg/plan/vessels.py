@@ -29,9 +29,10 @@ def bright_vessels(
 ) -> Bool[np.ndarray, "i j k"] | None:
     """Voxels of the liver that are brighter than its median, smoothed, without small parts.
 
-    The threshold lies 15 HU and 2.5 robust standard deviations over the liver's median. On two
-    phantoms in the portal venous phase 95 % of the true vessel voxels lie within 3.5 mm of what is
-    found and 1 % of what is found lies farther from any vessel; branches under some 3 mm vanish.
+    The threshold lies 15 HU and 2.5 robust standard deviations over the liver's median. An
+    approximation: on a real portal venous CT (3D-IRCADb 17) 66 % of the outlined portal and hepatic
+    vein voxels lie within 3.5 mm of what is found, and 8 % of what is found is no vessel; branches
+    under some 3 mm vanish.
 
     Args:
         ct: HU on cubic voxels.

@@ -69,7 +69,8 @@ class BioheatModel:
     Args:
         tissue: Name of a tissue set, or its numbers.
         device: "auto", "cpu" or "cuda[:N]": where to compute.
-        spacing_mm: Cell size of the simulation. 2 mm is right to a few percent of volume.
+        spacing_mm: Cell size of the simulation. Microwave zones of 1.5, 2 and 3 mm cells differ by
+            less than 1 % in volume (experiments/zone_sizes).
         margin_mm: Tissue simulated around the active part.
         step_s: Step of control and damage.
         damage: Damage models; the first makes the zone, all of them the band.

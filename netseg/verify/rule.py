@@ -203,7 +203,7 @@ def _onto(grid: Grid, name: str, mask: Mask, warnings: list[Notice]) -> Mask:
             hint="Give both masks on one grid to avoid the interpolation.",
         )
     )
-    return resample_mask(mask, grid)
+    return resample_mask(mask, grid, half_is_inside=False)  # a zone must not grow by rounding
 
 
 def _require_voxels(name: str, has_some: bool, grid: Grid) -> None:  # noqa: FBT001

@@ -147,7 +147,7 @@ DOCUMENTS = st.fixed_dictionaries(
         "primary_diameter_mm": st.sampled_from([4, 5, 20]),
         "hepatopulmonary_shunt_pct": st.sampled_from([10, 11]),
         "achievable_cytoreduction_pct": st.sampled_from([70, 71]),
-        "disease_course": st.sampled_from(["stable", "progression", "response"]),
+        "disease_course": st.sampled_from(["stable", "progressive", "response"]),
         "extrahepatic_sites": st.sampled_from([[], ["bone"]]),
         "post_ablation": st.sampled_from(
             [{"min_margin_mm": m, "registration_error_mm": e, "evidence": "control_scan"}
