@@ -30,7 +30,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--weights", type=Path)
     words = parser.parse_args()
-    _, network, _ = BuiltinBackend(words.weights)._networks()
+    _, network, _ = BuiltinBackend(words.weights).networks()
     prior = LesionPrior(radius_mm=(22.0, 32.0), treated=0.5, bright=0.1)
     rows = {r: {"dice": [], "covered": []} for r in (0, 6, 9, 12, 15)}
     for scene in lits_crops(data_root(None), CASES, 3.0):

@@ -89,7 +89,7 @@ class BuiltinBackend:
             EnvironmentFaultError: If the weights cannot be used.
         """
         series = choose_ct(study)
-        card, liver_net, lesion_net = self._networks()
+        card, liver_net, lesion_net = self.networks()
         grid = series.volume.grid
         turn = Orientation.of(grid)
         found = self._find(
@@ -165,7 +165,8 @@ class BuiltinBackend:
         logger.info("%s: %d lesions", series.key, len(confidence))
         return LabelMap(labels, grid), confidence
 
-    def _networks(self) -> tuple[ModelCard, Network, Network]:
+    def networks(self) -> tuple[ModelCard, Network, Network]:
+        """The card and both networks, read at the first call."""
         if self._loaded is None:
             from netseg.segment.cascade import Network
 

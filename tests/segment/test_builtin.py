@@ -72,7 +72,7 @@ def study(hu, grid, phase=Phase.PORTAL_VENOUS):
 def painted(tiny):
     """A backend whose networks call bright things liver, and brighter ones lesions."""
     backend = BuiltinBackend(tiny)
-    card, liver, lesions = backend._networks()
+    card, liver, lesions = backend.networks()
     liver = Network(card=liver.card, module=BrighterThan(0, -0.325), device=liver.device)
     lesions = Network(card=lesions.card, module=BrighterThan(0, 0.6), device=lesions.device)
     backend._loaded = (card, liver, lesions)
@@ -146,7 +146,7 @@ def test_a_phase_nobody_named_is_told(painted):
 
 
 def test_the_weights_are_read_once(painted):
-    assert painted._networks() is painted._networks()
+    assert painted.networks() is painted.networks()
 
 
 def test_weights_that_do_not_fit_the_network_are_refused(tiny):
