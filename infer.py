@@ -6,9 +6,13 @@ The Hydra door to what `netseg run` does; `python infer.py --help` shows every s
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any, cast
 
 import hydra
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
 
 
 @hydra.main(config_path="configs", config_name="infer", version_base="1.3")
@@ -17,7 +21,7 @@ def main(config: DictConfig) -> None:
     from netseg.cli.main import guarded
     from netseg.cli.run_command import run
 
-    settings = OmegaConf.to_container(config, resolve=True)
+    settings = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
     sys.exit(guarded("infer.py", lambda: run(settings)))
 
 

@@ -60,12 +60,12 @@ def check(config: Mapping[str, Any]) -> str:
     Raises:
         UsageError: If the name or an argument is unknown.
     """
-    name = config.get("_target_")
+    name = str(config.get("_target_"))
     if name not in TARGETS:
         raise UsageError(
             Code.UNSAFE_CONFIG,
             f"_target_ {name!r} is not one of {', '.join(sorted(TARGETS))}.",
-            hint=_did_you_mean(str(name), TARGETS),
+            hint=_did_you_mean(name, TARGETS),
         )
     known = inspect.signature(_resolve(TARGETS[name])).parameters
     for key in config:
@@ -75,7 +75,7 @@ def check(config: Mapping[str, Any]) -> str:
                 f"{name} has no setting {key!r}; it has {', '.join(known)}.",
                 hint=_did_you_mean(str(key), known),
             )
-    return str(name)
+    return name
 
 
 def _did_you_mean(word: str, known: Iterable[str]) -> str:

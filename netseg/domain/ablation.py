@@ -90,7 +90,7 @@ class AblationProtocol:
     power_w: float | None = None
     voltage_v: float | None = None
     controller: str = "constant"
-    settings: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         """Keep time and energy positive."""
@@ -117,7 +117,7 @@ class Ablation:
     probes: tuple[Probe, ...]
     protocol: AblationProtocol
     path_mm: float
-    clearance_mm: Mapping[str, float] = field(default_factory=dict)
+    clearance_mm: Mapping[str, float] = field(default_factory=dict[str, float])
     why: tuple[str, ...] = ()
 
 
@@ -133,7 +133,7 @@ class Unplanned:
 
     lesion_id: int
     why: str
-    fallen: Mapping[str, int] = field(default_factory=dict)
+    fallen: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,7 +150,7 @@ class AblationPlan:
 
     ablations: tuple[Ablation, ...]
     unplanned: tuple[Unplanned, ...] = ()
-    obstacles: Mapping[str, str] = field(default_factory=dict)
+    obstacles: Mapping[str, str] = field(default_factory=dict[str, str])
     not_considered: tuple[str, ...] = ()
     warnings: tuple[Notice, ...] = ()
 
@@ -173,9 +173,9 @@ class AblationZone:
     evidence: Evidence
     volume_band_ml: tuple[float, float] | None = None
     max_temperature_c: float | None = None
-    energy_j: Mapping[str, float] = field(default_factory=dict)
-    trace: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    provenance: Mapping[str, Any] = field(default_factory=dict)
+    energy_j: Mapping[str, float] = field(default_factory=dict[str, float])
+    trace: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
+    provenance: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 class AblationModel(Protocol):

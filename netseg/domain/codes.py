@@ -87,6 +87,11 @@ class Code(StrEnum):
     NO_LIVER = "NO_LIVER", "No liver was found in the image."
     NO_USABLE_SERIES = "NO_USABLE_SERIES", "No series of the study fits the chosen model."
     NON_FINITE_OUTPUT = "NON_FINITE_OUTPUT", "The network's output holds NaN."
+    NO_LESION_FOUND = "NO_LESION_FOUND", "A network found no lesion; it may have missed some."
+    LIVER_BY_NETWORK = (
+        "LIVER_BY_NETWORK",
+        "Lesions were given, the liver was outlined by a network.",
+    )
     SEGMENTS_APPROXIMATE = "SEGMENTS_APPROXIMATE", "Segments are a geometric approximation."
     SIMULATION_REFUSED = "SIMULATION_REFUSED", "The ablation plan cannot be simulated as given."
     NO_ACCESS = "NO_ACCESS", "No straight path reaches the lesion without crossing an obstacle."

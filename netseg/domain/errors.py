@@ -31,7 +31,7 @@ class Notice:
     code: Code
     message: str
     file: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
+    detail: Mapping[str, Any] = field(default_factory=dict[str, Any])
     hint: str = ""
 
     def to_document(self) -> dict[str, Any]:

@@ -52,11 +52,11 @@ class Lesion:
     longest_diameter_mm: float
     centroid_mm: PointMm
     segment: str | None = None
-    segment_shares: Mapping[str, float] = field(default_factory=dict)
+    segment_shares: Mapping[str, float] = field(default_factory=dict[str, float])
     lobe: Lobe | None = None
     confidence: float | None = None
     at_border: bool = False
-    measures: Mapping[str, float] = field(default_factory=dict)
+    measures: Mapping[str, float] = field(default_factory=dict[str, float])
 
     def __post_init__(self) -> None:
         """Keep the measures physical."""
@@ -84,7 +84,7 @@ class Findings:
     liver_volume_ml: float | None
     lesion_volume_ml: float
     segment_source: SegmentSource | None = None
-    liver_measures: Mapping[str, float] = field(default_factory=dict)
+    liver_measures: Mapping[str, float] = field(default_factory=dict[str, float])
     warnings: tuple[Notice, ...] = ()
 
     @property

@@ -53,10 +53,10 @@ class LesionMargin:
     interval_mm: tuple[float, float] | None = None
     p5_margin_mm: float | None = None
     median_margin_mm: float | None = None
-    surface_share: Mapping[str, float] = field(default_factory=dict)
+    surface_share: Mapping[str, float] = field(default_factory=dict[str, float])
     covered_fraction: float | None = None
     residual_volume_ml: float | None = None
-    histogram_mm: Mapping[float, float] = field(default_factory=dict)
+    histogram_mm: Mapping[float, float] = field(default_factory=dict[float, float])
     p_a0: float | None = None
     verdict: Verdict
     why: tuple[str, ...] = ()

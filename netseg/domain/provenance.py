@@ -23,8 +23,8 @@ class Provenance:
 
     netseg_version: str
     config_sha256: str
-    weights_sha256: Mapping[str, str] = field(default_factory=dict)
-    input_sha256: Mapping[str, str] = field(default_factory=dict)
+    weights_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
+    input_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
     rules_sha256: str | None = None
 
     def to_document(self) -> dict[str, Any]:

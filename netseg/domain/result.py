@@ -43,7 +43,7 @@ class StudyResult:
     clinical: ClinicalFindings
     plan: AblationPlan | None
     zone: AblationZone | None
-    zones: Mapping[int, AblationZone] = field(default_factory=dict)
+    zones: Mapping[int, AblationZone] = field(default_factory=dict["int", "AblationZone"])
     margin: MarginReport | None
     allocation: Allocation
     provenance: Provenance

@@ -26,7 +26,7 @@ class ModelProvenance:
 
     backend: str
     name: str
-    weights_sha256: Mapping[str, str] = field(default_factory=dict)
+    weights_sha256: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -49,7 +49,7 @@ class Segmentation:
     lesions: LabelMap
     lesion_probability: Volume | None = None
     segments: LabelMap | None = None
-    confidence: Mapping[int, float] = field(default_factory=dict)
+    confidence: Mapping[int, float] = field(default_factory=dict[int, float])
     provenance: ModelProvenance
     warnings: tuple[Notice, ...] = ()
 

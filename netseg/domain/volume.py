@@ -88,7 +88,7 @@ class LabelMap:
 
     labels: Integer[np.ndarray, "i j k"]
     grid: Grid
-    names: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict[int, str])
 
     def __post_init__(self) -> None:
         """Keep the labels whole, non-negative and of the grid's shape."""

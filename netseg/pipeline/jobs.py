@@ -101,7 +101,7 @@ class SegmentOnly:
     def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
         """Read, segment, measure and write one study."""
         study = _read(found, self.hints)
-        segmentation = self.stations.outliner(study).segment(study)
+        segmentation = self.stations.outline(study)
         findings = measure(study, segmentation)
         warnings = (*study.warnings, *segmentation.warnings, *findings.warnings)
         write_segmentation(study, segmentation, findings, folder)

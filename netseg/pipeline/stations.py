@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from netseg.pipeline.outlines import told_of_silence, with_liver
+
 if TYPE_CHECKING:
     from netseg.allocate import RuleSet
     from netseg.domain import AblationModel, Segmentation, Study
@@ -48,6 +50,19 @@ class Stations:
     config_sha256: str
     device: str
 
-    def outliner(self, study: Study) -> SegmentBackend:
-        """Who outlines this study: lesions that came with it win over the network."""
-        return self.segment if study.lesions is None else self.masks
+    def outline(self, study: Study) -> Segmentation:
+        """Liver and lesions of a study: masks that came with it win over the network.
+
+        Lesions without a liver get the network's liver, with a warning: a margin and a needle's way
+        need one. Where the network cannot give it, the liver stays unknown, and the warning says
+        why.
+
+        Raises:
+            StudyRejectedError: If nobody can outline the lesions.
+        """
+        if study.lesions is None:
+            return told_of_silence(self.segment.segment(study))
+        given = self.masks.segment(study)
+        if given.liver is not None:
+            return given
+        return with_liver(given, study, self.segment)

@@ -45,7 +45,7 @@ def process_study(
     """
     watch = watch or Stopwatch()
     with watch.station("segment"):
-        segmentation = stations.outliner(study).segment(study)
+        segmentation = stations.outline(study)
     with watch.station("findings"):
         findings = measure(study, segmentation)
     with watch.station("plan"):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from netseg.cli.configuration import check_file, compose, config_folder, config_hash
 from netseg.cli.registry import TARGETS, build, check
 from netseg.domain import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GROUPS = ("segment", "plan", "simulate", "verify", "allocate")
 

@@ -29,6 +29,7 @@ class Job:
         self.failures = failures
 
     def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
+        """Write half, fail if told so, write the rest."""
         with staged(folder) as part:
             (part / "half.txt").write_text("half")
             if found.case_id in self.failures:

@@ -34,6 +34,6 @@ def test_the_lock_of_a_dead_process_is_taken_over(tmp_path: Path):
 
 def test_a_folder_nobody_may_write_is_refused(tmp_path: Path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentFaultError, match="could not be written"):
-        with output_lock(tmp_path / "file" / "out"):
-            pass
+    refused = pytest.raises(EnvironmentFaultError, match="could not be written")
+    with refused, output_lock(tmp_path / "file" / "out"):
+        pass
