@@ -18,32 +18,56 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 TARGETS: Mapping[str, str] = {
+    # stations
     "builtin": "netseg.segment:BuiltinBackend",
     "masks": "netseg.segment:MasksBackend",
     "planner": "netseg.plan:Planner",
     "bioheat_model": "netseg.simulate:BioheatModel",
     "margin_rule": "netseg.verify:MarginRule",
     "rule_set": "netseg.allocate:load_rules",
+    # training
+    "unet": "netseg.segment.networks:NetworkSpec",
+    "schedule": "netseg.training.fit:Schedule",
+    "stage": "netseg.training.steps:Stage",
+    "liver_task": "netseg.training.recipes:liver_task",
+    "lesion_task": "netseg.training.recipes:lesion_task",
+    "warp": "netseg.training.warp:Warp",
+    "contrast": "netseg.training.contrast:Contrast",
+    "lesion_prior": "netseg.training.paint:LesionPrior",
+    "lits_crops": "netseg.training.sources:LitsSource",
+    "transplants": "netseg.training.sources:TransplantSource",
+    "phantoms": "netseg.training.sources:PhantomSource",
+    # records of training
+    "mlflow": "netseg.tracking:MlflowTracker",
+    "spool": "netseg.tracking:SpoolTracker",
+    "no_tracking": "netseg.tracking:NoTracker",
 }
 
 
-def build(config: Mapping[str, Any], **parts: object) -> Any:
-    """Build the object a configuration describes.
+def build(config: Any, **parts: Any) -> Any:
+    """Build what a configuration describes, its parts first.
 
     Args:
-        config: `_target_`, a word of the table, and the object's arguments.
-        **parts: Further arguments that are objects, or that win over the configuration's.
+        config: A mapping with `_target_`, a word of the table; or a plain value. Lists become
+            tuples, mappings without `_target_` stay mappings.
+        **parts: Further arguments of the outermost object, which win over the configuration's.
 
     Returns:
         The object.
 
     Raises:
-        UsageError: If the name or an argument is unknown, or a value is refused.
+        UsageError: If a name or an argument is unknown, or a value is refused.
     """
+    if isinstance(config, (list, tuple)):
+        return tuple(build(item) for item in config)
+    if not isinstance(config, dict):
+        return config
+    if "_target_" not in config:
+        return {key: build(value) for key, value in config.items()}
     name = check(config)
-    arguments = {key: value for key, value in config.items() if key != "_target_"}
+    arguments = {key: build(value) for key, value in config.items() if key != "_target_"}
     try:
-        return _resolve(TARGETS[name])(**{**arguments, **parts})
+        return resolve(name)(**{**arguments, **parts})
     except (TypeError, ValueError) as error:
         raise UsageError(Code.CONFIG_RANGE, f"{name}: {error}") from error
 
@@ -67,7 +91,7 @@ def check(config: Mapping[str, Any]) -> str:
             f"_target_ {name!r} is not one of {', '.join(sorted(TARGETS))}.",
             hint=_did_you_mean(name, TARGETS),
         )
-    known = inspect.signature(_resolve(TARGETS[name])).parameters
+    known = inspect.signature(resolve(name)).parameters
     for key in config:
         if key != "_target_" and key not in known:
             raise UsageError(
@@ -78,11 +102,12 @@ def check(config: Mapping[str, Any]) -> str:
     return name
 
 
+def resolve(name: str) -> Callable[..., Any]:
+    """What a word of the table stands for; imported only now."""
+    module, attribute = TARGETS[name].split(":")
+    return getattr(import_module(module), attribute)
+
+
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     close = get_close_matches(word, list(known), n=1)
     return f"Did you mean {close[0]}?" if close else ""
-
-
-def _resolve(target: str) -> Callable[..., Any]:
-    module, attribute = target.split(":")
-    return getattr(import_module(module), attribute)

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 def execute(words: argparse.Namespace) -> int:
     """Compose the training configuration and run it."""
     from netseg.cli.configuration import compose
+    from netseg.cli.registry import build
     from netseg.training.run import run
 
-    run(compose("train", words.overrides))
+    run(compose("train", words.overrides), build)
     return 0

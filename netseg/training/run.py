@@ -13,11 +13,10 @@ from netseg.domain import Code, UsageError
 from netseg.segment.card import ROLES, NetworkCard
 from netseg.training.export import export
 from netseg.training.fit import fit
-from netseg.training.registry import build
 from netseg.training.steps import Curriculum
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import torch
 
@@ -39,12 +38,13 @@ class Trained:
     weights: Path | None
 
 
-def run(settings: Mapping[str, Any]) -> Trained:
+def run(settings: Mapping[str, Any], build: Callable[..., Any]) -> Trained:
     """Train the networks of a configuration.
 
     Args:
         settings: `name`, `output`, `resume`, `tracking`, `networks` by role, `about`; plain values,
             `_target_` words of the registry.
+        build: The registry: makes an object of a mapping with `_target_`, and of further arguments.
 
     Returns:
         Where the results lie.
@@ -57,7 +57,7 @@ def run(settings: Mapping[str, Any]) -> Trained:
     _require_known(networks)
     done: dict[str, tuple[torch.nn.Module, NetworkCard]] = {}
     for role in (r for r in ROLES if networks.get(r)):
-        done[role] = _train(role, networks[role], settings, folder / role)
+        done[role] = _train(role, networks[role], settings, folder / role, build)
     if set(done) != set(ROLES):
         return Trained(folder=folder, weights=None)
     path = folder / f"{settings['name']}.safetensors"
@@ -73,7 +73,11 @@ def config_sha256(settings: Mapping[str, Any]) -> str:
 
 
 def _train(
-    role: str, network: Mapping[str, Any], settings: Mapping[str, Any], folder: Path
+    role: str,
+    network: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    folder: Path,
+    build: Callable[..., Any],
 ) -> tuple[torch.nn.Module, NetworkCard]:
     resume = bool(settings["resume"])
     if (folder / "last.ckpt").is_file() and not resume:

@@ -5,17 +5,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from netseg.cli.registry import TARGETS, build, resolve
 from netseg.domain import UsageError
 from netseg.segment.card import NetworkCard
 from netseg.segment.networks import NetworkSpec
-from netseg.training.registry import TARGETS, _resolve, build
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 
 
 @pytest.mark.parametrize("name", sorted(TARGETS))
 def test_every_word_of_the_table_leads_to_something(name):
-    assert callable(_resolve(TARGETS[name]))
+    assert callable(resolve(name))
 
 
 def test_parts_are_built_before_the_whole():

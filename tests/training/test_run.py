@@ -6,9 +6,10 @@ import sys
 import numpy as np
 import pytest
 
+from netseg.cli import registry
+from netseg.cli.registry import build
 from netseg.domain import UsageError
 from netseg.segment import load_weights
-from netseg.training import registry
 from netseg.training.run import config_sha256, run
 
 
@@ -30,9 +31,11 @@ def toy_stage(channels):
 @pytest.fixture
 def settings(tmp_path, monkeypatch):
     """Settings of a run that takes a second."""
-    resolve = registry._resolve
+    resolve = registry.resolve
     monkeypatch.setattr(registry, "TARGETS", {**registry.TARGETS, "toy_stage": "toy"})
-    monkeypatch.setattr(registry, "_resolve", lambda t: toy_stage if t == "toy" else resolve(t))
+    monkeypatch.setattr(
+        registry, "resolve", lambda name: toy_stage if name == "toy_stage" else resolve(name)
+    )
 
     def network(channels):
         return {
@@ -60,7 +63,7 @@ def settings(tmp_path, monkeypatch):
 
 
 def test_both_networks_are_trained_and_packed(settings):
-    trained = run(settings)
+    trained = run(settings, build)
     card, tensors = load_weights(trained.weights)
     assert card.name == "toy"
     assert card.networks["lesions"].spec.in_channels == 3
@@ -68,26 +71,26 @@ def test_both_networks_are_trained_and_packed(settings):
 
 
 def test_one_network_alone_is_not_packed(settings):
-    trained = run({**settings, "networks": {"liver": settings["networks"]["liver"]}})
+    trained = run({**settings, "networks": {"liver": settings["networks"]["liver"]}}, build)
     assert trained.weights is None
     assert (trained.folder / "liver" / "last.ckpt").is_file()
 
 
 def test_a_folder_with_a_run_is_not_overwritten(settings):
-    run(settings)
+    run(settings, build)
     with pytest.raises(UsageError, match=r"run/liver already holds a checkpoint\. .*resume=true"):
-        run(settings)
+        run(settings, build)
 
 
 def test_resuming_an_ended_run_packs_the_same_bytes(settings):
-    first = run(settings).weights.read_bytes()
-    again = run({**settings, "resume": True}).weights.read_bytes()
+    first = run(settings, build).weights.read_bytes()
+    again = run({**settings, "resume": True}, build).weights.read_bytes()
     assert first == again
 
 
 def test_an_unknown_network_is_refused(settings):
     with pytest.raises(UsageError, match="networks are liver, lesions; got spleen"):
-        run({**settings, "networks": {"spleen": {}}})
+        run({**settings, "networks": {"spleen": {}}}, build)
 
 
 def test_the_hash_follows_what_decides_and_not_where_it_is_written(settings):
