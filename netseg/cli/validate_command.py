@@ -60,6 +60,9 @@ def report_studies(found: Sequence[FoundStudy], hints: ReadHints, output_format:
         )
         for one in found
     ]
+    for number, part in enumerate(parts, start=1):
+        if any(e["code"] == Code.CASE_ID_IDENTIFIES for e in part["errors"]):
+            part["part"] = f"study-{number}"
     _print(parts, output_format)
     rejected = sum(code != 0 for code in codes)
     return 0 if not rejected else 4 if rejected == len(codes) else 3

@@ -83,11 +83,13 @@ def run_batch(found: Sequence[FoundStudy], out: Path, job: StudyJob) -> BatchOut
     """
     outcomes: list[StudyOutcome] = []
     for number, one in enumerate(found, start=1):
-        log.info("study %d of %d: %s", number, len(found), one.case_id)
-        outcome = _guarded(one, out / one.case_id, job)
+        log.info("study %d of %d", number, len(found))  # its name may be the patient's
+        outcome = _guarded(one, number, out, job)
         outcomes.append(outcome)
         for error in outcome.errors:
-            log.error("%s rejected: %s %s %s", one.case_id, error.code, error.message, error.hint)
+            log.error(
+                "%s rejected: %s %s %s", outcome.case_id, error.code, error.message, error.hint
+            )
         write_batch(
             out,
             {o.case_id: o.state for o in outcomes},
@@ -97,32 +99,35 @@ def run_batch(found: Sequence[FoundStudy], out: Path, job: StudyJob) -> BatchOut
     return BatchOutcome(studies=tuple(outcomes))
 
 
-def _guarded(found: FoundStudy, folder: Path, job: StudyJob) -> StudyOutcome:
+def _guarded(found: FoundStudy, number: int, out: Path, job: StudyJob) -> StudyOutcome:
     """Do the job for one study; a refusal becomes its status, never the end of the batch."""
+    case_id = found.case_id
     try:
-        return job(found, folder)
+        return job(found, out / case_id)
     except NetsegError as error:
         if error.exit_code in (2, 5):  # the next study would fare the same
             raise
-        return _rejected(found.case_id, folder, error.notice)
+        if error.notice.code is Code.CASE_ID_IDENTIFIES:
+            case_id = f"study-{number}"
+        return _rejected(case_id, out, error.notice)
     except MemoryError:
         notice = Notice(
             code=Code.OUT_OF_MEMORY,
             message="the study does not fit into the memory of this machine.",
             hint="Crop the scan to the abdomen or use a machine with more memory.",
         )
-        return _rejected(found.case_id, folder, notice)
+        return _rejected(case_id, out, notice)
     except Exception:  # the one place where a bug must not take the other studies along
-        log.exception("%s: internal error", found.case_id)
+        log.exception("%s: internal error", case_id)
         notice = Notice(
             code=Code.INTERNAL,
             message="netseg failed on this study through a fault of its own.",
             hint="Please report it with the log; the other studies are not affected.",
         )
-        return _rejected(found.case_id, folder, notice, is_bug=True)
+        return _rejected(case_id, out, notice, is_bug=True)
 
 
-def _rejected(case_id: str, folder: Path, notice: Notice, *, is_bug: bool = False) -> StudyOutcome:
-    write_rejection(folder, notice)
+def _rejected(case_id: str, out: Path, notice: Notice, *, is_bug: bool = False) -> StudyOutcome:
+    write_rejection(out / case_id, notice)
     row = {"case": case_id, "state": "rejected"}
     return StudyOutcome(case_id=case_id, state="rejected", errors=(notice,), is_bug=is_bug, row=row)

@@ -92,3 +92,16 @@ def test_an_interrupted_study_leaves_nothing(tmp_path: Path):
     with pytest.raises(KeyboardInterrupt):
         run_batch(studies("a"), tmp_path, Job(a=KeyboardInterrupt()))  # pyright: ignore[reportArgumentType]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_identifies_is_written_nowhere(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    """The folder was called by the patient's id; the refusal must not repeat it."""
+    refusal = StudyRejectedError(Code.CASE_ID_IDENTIFIES, "the name holds an identifier.")
+    with caplog.at_level("INFO"):
+        outcome = run_batch(studies("a", "JOHN-DOE"), tmp_path, Job(**{"JOHN-DOE": refusal}))
+    assert outcome.studies[1].case_id == "study-2"
+    assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["a", "study-2"]
+    written = "".join(p.read_text() for p in tmp_path.rglob("*") if p.is_file())
+    assert "JOHN" not in written + caplog.text
