@@ -50,6 +50,9 @@ class BuiltinBackend:
         smallest_liver_ml: Less than this is no liver.
         smallest_lesion_ml: Smaller spots are not listed.
         lesion_threshold: Probability from which a voxel is lesion; None takes the card's.
+        least_inside: Share of a lesion that must lie in the liver network's answer; less of it is
+            muscle, stomach or bowel beside the liver.
+        least_confidence: Mean probability that a listed lesion must reach.
     """
 
     def __init__(
@@ -63,6 +66,8 @@ class BuiltinBackend:
         smallest_liver_ml: float = 200.0,
         smallest_lesion_ml: float = 0.05,
         lesion_threshold: float | None = None,
+        least_inside: float = 0.5,
+        least_confidence: float = 0.0,
     ) -> None:
         self.weights = None if weights is None else Path(weights)
         self.device = device
@@ -72,6 +77,8 @@ class BuiltinBackend:
         self.smallest_liver_ml = smallest_liver_ml
         self.smallest_lesion_ml = smallest_lesion_ml
         self.lesion_threshold = lesion_threshold
+        self.least_inside = least_inside
+        self.least_confidence = least_confidence
         self._loaded: tuple[ModelCard, Network, Network] | None = None
 
     def segment(self, study: Study) -> Segmentation:
@@ -96,7 +103,7 @@ class BuiltinBackend:
             turn.turn(series.volume.values), turn.axes(grid), liver_net, lesion_net, series
         )
         lesions, confidence = self._list(turn, found, series)
-        liver = np.ascontiguousarray(turn.turn_back(found.liver))
+        liver = np.ascontiguousarray(turn.turn_back(found.liver)) | (lesions.labels != 0)
         return Segmentation(
             series_key=series.key,
             liver=Mask(liver, grid),
@@ -143,27 +150,33 @@ class BuiltinBackend:
         for place, values in fine.slabs(part):
             probability[box][:, :, place] = values
             lesions[box][:, :, place] = values >= threshold
-        liver |= lesions
         return Found(liver=liver, lesions=lesions, lesion_probability=probability)
 
     def _list(
         self, turn: Orientation, found: Found, series: Series
     ) -> tuple[LabelMap, dict[int, float]]:
-        """Number the lesions in descending volume; spots below the smallest size are dropped."""
+        """Number the lesions in descending volume; what is too small or too doubtful is dropped."""
         grid = series.volume.grid
         inside = np.ascontiguousarray(turn.turn_back(found.lesions))
         numbered = components(Mask(inside, grid))
         labels = np.array(numbered.labels)
         sizes = np.bincount(labels.ravel())
-        sizes_ml = sizes * grid.voxel_volume_ml
-        keep = sizes_ml >= self.smallest_lesion_ml
+        flat = labels.ravel()
+        inner = np.ascontiguousarray(turn.turn_back(found.liver)).ravel()
+        share = np.bincount(flat, weights=inner, minlength=len(sizes)) / sizes
+        probability = turn.turn_back(found.lesion_probability).ravel()
+        sure = np.bincount(flat, weights=probability, minlength=len(sizes)) / sizes
+        keep = (
+            (sizes * grid.voxel_volume_ml >= self.smallest_lesion_ml)
+            & (share >= self.least_inside)
+            & (sure >= self.least_confidence)
+        )
         keep[0] = False
-        labels[~keep[labels]] = 0  # numbers descend in volume: those kept stay 1 … n
-        probability = turn.turn_back(found.lesion_probability)
-        sums = np.bincount(labels.ravel(), weights=probability.ravel(), minlength=len(sizes))
-        confidence = {n: float(sums[n] / sizes[n]) for n in range(1, len(sizes)) if keep[n]}
-        logger.info("%s: %d lesions", series.key, len(confidence))
-        return LabelMap(labels, grid), confidence
+        renumbered = np.where(keep, np.cumsum(keep), 0).astype(labels.dtype)
+        confidence = {int(renumbered[n]): float(sure[n]) for n in np.flatnonzero(keep)}
+        dropped = len(sizes) - 1 - len(confidence)
+        logger.info("%s: %d lesions, %d spots dropped", series.key, len(confidence), dropped)
+        return LabelMap(renumbered[labels], grid), confidence
 
     def networks(self) -> tuple[ModelCard, Network, Network]:
         """The card and both networks, read at the first call."""

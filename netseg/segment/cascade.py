@@ -71,7 +71,7 @@ class Found:
     """What the cascade found, on the scan's voxels turned to L, P, S.
 
     Attributes:
-        liver: The liver, lesions included.
+        liver: The liver network's answer; lesions it missed are not in it.
         lesions: Lesion voxels.
         lesion_probability: Probability of lesion, float32.
         box: The part of the scan outside of which all three are empty.
