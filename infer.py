@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 @hydra.main(config_path="configs", config_name="infer", version_base="1.3")
 def main(config: DictConfig) -> None:
     """Build the stations the configuration names and run them."""
+    from netseg.cli.logs import set_up_logging
     from netseg.cli.main import guarded
     from netseg.cli.run_command import run
+
+    set_up_logging(quiet=False, verbose=False, as_json=False)
 
     settings = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
     sys.exit(guarded("infer.py", lambda: run(settings)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 INTERRUPTED = 130
+
+
+def _interrupt(*_: object) -> None:
+    """A polite request to stop is Ctrl-C: what is half done is removed, what is done stays."""
+    raise KeyboardInterrupt
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     words = parse_words(argv)
     execute = _command(words.verb)
+    signal.signal(signal.SIGTERM, _interrupt)
     from netseg.cli.logs import set_up_logging
 
     set_up_logging(quiet=words.quiet, verbose=words.verbose, as_json=words.log_json)
