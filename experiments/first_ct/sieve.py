@@ -27,7 +27,7 @@ from netseg.training.sources import data_root
 
 CASES = ("lits00", "lits01", "lits02", "lits03", "lits04", "lits05")
 FIRST_SEED = 800000
-THRESHOLDS, INSIDE, SURE = (0.3, 0.5, 0.7), (0.0, 0.5), (0.0, 0.65, 0.75, 0.85)
+THRESHOLDS, INSIDE, SURE = (0.5, 0.7), (0.0, 0.5), (0.0, 0.65, 0.75, 0.85)
 
 
 def cases(phantoms: int):

@@ -67,7 +67,7 @@ class BuiltinBackend:
         smallest_lesion_ml: float = 0.05,
         lesion_threshold: float | None = None,
         least_inside: float = 0.5,
-        least_confidence: float = 0.0,
+        least_confidence: float = 0.75,
     ) -> None:
         self.weights = None if weights is None else Path(weights)
         self.device = device
