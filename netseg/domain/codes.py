@@ -87,6 +87,10 @@ class Code(StrEnum):
     NO_LIVER = "NO_LIVER", "No liver was found in the image."
     NO_USABLE_SERIES = "NO_USABLE_SERIES", "No series of the study fits the chosen model."
     NON_FINITE_OUTPUT = "NON_FINITE_OUTPUT", "The network's output holds NaN."
+    OUTLINES_UNCHECKED = (
+        "OUTLINES_UNCHECKED",
+        "A network made the outlines and nobody checked them.",
+    )
     NO_LESION_FOUND = "NO_LESION_FOUND", "A network found no lesion; it may have missed some."
     LIVER_BY_NETWORK = (
         "LIVER_BY_NETWORK",

@@ -12,15 +12,22 @@ if TYPE_CHECKING:
     from netseg.pipeline.stations import SegmentBackend
 
 
-def told_of_silence(found: Segmentation) -> Segmentation:
-    """A network that found no lesion says so: its silence is weaker than a reader's."""
+def told_of_limits(found: Segmentation) -> Segmentation:
+    """A network's answer with what it does not say: its silence is weaker than a reader's."""
     if found.lesions.values:
-        return found
-    notice = Notice(
-        code=Code.NO_LESION_FOUND,
-        message="the network found no lesion; small ones may be missed, see its model card.",
-        hint="Look at the scan, and give your own mask with --lesions.",
-    )
+        notice = Notice(
+            code=Code.OUTLINES_UNCHECKED,
+            message=f"{found.provenance.name} outlined liver and lesions, and nobody checked them: "
+            "lesions may be missing, false or larger than shown, and so the margins smaller.",
+            hint="Look at every outline; correct the masks and run again with --liver, --lesions.",
+        )
+    else:
+        notice = Notice(
+            code=Code.NO_LESION_FOUND,
+            message=f"{found.provenance.name} found no lesion; small ones may be missed, see its "
+            "model card.",
+            hint="Look at the scan, and give your own mask with --lesions.",
+        )
     return replace(found, warnings=(*found.warnings, notice))
 
 

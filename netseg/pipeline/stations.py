@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from netseg.pipeline.outlines import told_of_silence, with_liver
+from netseg.pipeline.outlines import told_of_limits, with_liver
 
 if TYPE_CHECKING:
     from netseg.allocate import RuleSet
@@ -61,7 +61,7 @@ class Stations:
             StudyRejectedError: If nobody can outline the lesions.
         """
         if study.lesions is None:
-            return told_of_silence(self.segment.segment(study))
+            return told_of_limits(self.segment.segment(study))
         given = self.masks.segment(study)
         if given.liver is not None:
             return given
