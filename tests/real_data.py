@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,16 +16,16 @@ def data_folder() -> Path:
     return Path(os.environ.get("NETSEG_DATA") or ROOT.parent / "shared" / "data")
 
 
-def real_data(name: str) -> Path:
-    """A real image or folder below the data folder.
+def absent(reason: str) -> NoReturn:
+    """Skip with a reason; fail where NETSEG_SLOW_STRICT=1 says that nothing may be missing."""
+    if os.environ.get("NETSEG_SLOW_STRICT") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
-    Skips the test with a reason where it is absent; fails it instead where NETSEG_SLOW_STRICT=1
-    says that nothing may be missing (continuous integration).
-    """
+
+def real_data(name: str) -> Path:
+    """A real image or folder below the data folder; the test ends as `absent` says without it."""
     path = data_folder() / name
     if not path.exists():
-        reason = f"real data {name} not found; set NETSEG_DATA to the folder that holds it"
-        if os.environ.get("NETSEG_SLOW_STRICT") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
+        absent(f"real data {name} not found; set NETSEG_DATA to the folder that holds it")
     return path
