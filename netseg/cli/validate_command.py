@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from netseg.domain import Study
-    from netseg.study import FoundStudy, ReadHints
+    from netseg.study import FoundStudy, Inspection, ReadHints
 
 
 def execute(words: argparse.Namespace) -> int:
@@ -49,23 +49,28 @@ def report_studies(found: Sequence[FoundStudy], hints: ReadHints, output_format:
     """
     from dataclasses import replace
 
-    from netseg.study import read_study
+    from netseg.study import inspect_study
 
-    codes: list[int] = []
     parts = [
-        _look(
-            one.case_id,
-            lambda one=one: _describe(read_study(one.path, replace(hints, case_id=one.case_id))),
-            codes,
-        )
-        for one in found
+        _study_part(number, one, inspect_study(one.path, replace(hints, case_id=one.case_id)))
+        for number, one in enumerate(found, start=1)
     ]
-    for number, part in enumerate(parts, start=1):
-        if any(e["code"] == Code.CASE_ID_IDENTIFIES for e in part["errors"]):
-            part["part"] = f"study-{number}"
     _print(parts, output_format)
-    rejected = sum(code != 0 for code in codes)
-    return 0 if not rejected else 4 if rejected == len(codes) else 3
+    rejected = sum(part["state"] == "rejected" for part in parts)
+    return 0 if not rejected else 4 if rejected == len(parts) else 3
+
+
+def _study_part(number: int, found: FoundStudy, seen: Inspection) -> dict[str, Any]:
+    """What reading one study gave; a name that identifies the patient is not repeated."""
+    hidden = any(e.code is Code.CASE_ID_IDENTIFIES for e in seen.errors)
+    state = "rejected" if seen.errors else "warn" if seen.warnings else "ok"
+    return {
+        "part": f"study-{number}" if hidden else found.case_id,
+        "state": state,
+        "errors": [e.to_document() for e in seen.errors],
+        **(_describe(seen.study) if seen.study is not None else {}),
+        "warnings": [w.to_document() for w in seen.warnings],
+    }
 
 
 def _studies(words: argparse.Namespace) -> int:
@@ -120,7 +125,6 @@ def _describe(study: Study) -> dict[str, Any]:
             for s in study.series
         ],
         "masks": [n for n, m in (("liver", study.liver), ("lesions", study.lesions)) if m],
-        "warnings": [w.to_document() for w in study.warnings],
     }
 
 

@@ -8,13 +8,12 @@ import numpy as np
 
 from netseg.domain import AblationZone, Evidence, Mask
 from netseg.geometry.resample import bounding_box
+from netseg.plan.energy import REACH_MM
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from netseg.domain import Ablation, AblationModel, AblationPlan, Grid, Segmentation
-
-REACH_MM = 45.0  # no single probe of ours destroys tissue farther than this from its lesion
 
 
 def predict_zones(

@@ -5,14 +5,12 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-
-import yaml
 
 from netseg.domain.ablation import AblationModality, AblationProtocol
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
+from netseg.simulate.carried import carried_names, read_carried
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +79,7 @@ class Device:
 
 def device_names() -> tuple[str, ...]:
     """Names of the devices that netseg carries."""
-    folder = files("netseg.simulate") / "data" / "devices"
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+    return carried_names("devices")
 
 
 @cache
@@ -92,16 +89,10 @@ def load_device(name: str) -> Device:
     Raises:
         StudyRejectedError: If there is no device of this name.
     """
-    names = device_names()
-    if name not in names:
-        close = difflib.get_close_matches(name, names, 1)
-        raise StudyRejectedError(
-            Code.SIMULATION_REFUSED,
-            f"no device is called {name!r}; there are {', '.join(names)}.",
-            hint=f"Did you mean {close[0]!r}?" if close else "Or give its numbers in the plan.",
-        )
-    text = (files("netseg.simulate") / "data" / "devices" / f"{name}.yaml").read_text("utf-8")
-    return parse_device(yaml.safe_load(text), name)
+    document = read_carried(
+        "devices", name, called="device", otherwise="Or give its numbers in the plan."
+    )
+    return parse_device(document, name)
 
 
 def protocols(device_name: str) -> tuple[AblationProtocol, ...]:

@@ -16,7 +16,7 @@ from netseg.domain.point import PointMm
 from netseg.simulate.control import controller_for
 from netseg.simulate.damage import damage_model
 from netseg.simulate.devices import load_device
-from netseg.simulate.scene import PlacedProbe, Scene, assemble
+from netseg.simulate.scene import PlacedProbe, Scene, assemble, tip_index
 from netseg.simulate.solver import Ledger, Timing, run
 from netseg.simulate.surface import Shape, measure_shape, zone_mask
 from netseg.simulate.threads import threads_for
@@ -128,7 +128,8 @@ class BioheatModel:
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED, "an ablation needs at least one probe; got none."
             )
-        _require_inside(probes, grid)
+        for probe in probes:
+            tip_index(probe, grid)  # refuses a tip outside the image, whatever the window holds
         window = window_for(
             probes,
             spacing_mm=self._spacing_mm or SPACING_MM.get(ablation.protocol.modality, 2.0),
@@ -285,19 +286,6 @@ def choose_device(name: str) -> torch.device:
             hint="Use `--device cpu` or `auto`.",
         )
     return chosen
-
-
-def _require_inside(probes: tuple[PlacedProbe, ...], grid: Grid) -> None:
-    for probe in probes:
-        index = grid.to_index(probe.tip_mm.as_array()[None])[0]
-        if (index < -0.5).any() or (index > np.array(grid.shape) - 0.5).any():
-            x, y, z = probe.tip_mm
-            raise StudyRejectedError(
-                Code.SIMULATION_REFUSED,
-                f"probe outside the grid: the tip of {probe.id} at ({x:.1f}, {y:.1f}, {z:.1f}) mm "
-                f"has index ({index[0]:.1f}, {index[1]:.1f}, {index[2]:.1f}) in {grid.shape}.",
-                hint="Check that plan and image use the same LPS coordinates.",
-            )
 
 
 def _local(probe: PlacedProbe, window: Grid) -> np.ndarray:

@@ -21,7 +21,7 @@ from netseg.simulate.stepping import Conduction
 from netseg.simulate.vessel import film_w_m2k
 
 if TYPE_CHECKING:
-    from jaxtyping import Integer
+    from jaxtyping import Float, Integer
     from torch import Tensor
 
     from netseg.domain.grid import Grid
@@ -74,6 +74,24 @@ class Scene:
     vessels: tuple[Vessel, ...] = ()
 
 
+def tip_index(probe: PlacedProbe, grid: Grid) -> Float[np.ndarray, "3"]:
+    """Fractional voxel index of a probe's tip.
+
+    Raises:
+        StudyRejectedError: If the tip lies outside the grid.
+    """
+    index = grid.to_index(probe.tip_mm.as_array()[None])[0]
+    if (index < -0.5).any() or (index > np.array(grid.shape) - 0.5).any():
+        x, y, z = probe.tip_mm
+        raise StudyRejectedError(
+            Code.SIMULATION_REFUSED,
+            f"probe outside the grid: the tip of {probe.id} at ({x:.1f}, {y:.1f}, {z:.1f}) mm "
+            f"has index ({index[0]:.1f}, {index[1]:.1f}, {index[2]:.1f}) in {grid.shape}.",
+            hint="Check that plan and image use the same LPS coordinates.",
+        )
+    return index
+
+
 def needles(scene: Scene) -> tuple[Needle, ...]:
     """The probes in the coordinates of the grid.
 
@@ -88,16 +106,7 @@ def needles(scene: Scene) -> tuple[Needle, ...]:
         )
     placed = []
     for probe in scene.probes:
-        index = grid.to_index(probe.tip_mm.as_array()[None])[0]
-        if (index < -0.5).any() or (index > np.array(grid.shape) - 0.5).any():
-            x, y, z = probe.tip_mm
-            raise StudyRejectedError(
-                Code.SIMULATION_REFUSED,
-                f"probe outside the grid: the tip of {probe.id} at ({x:.1f}, {y:.1f}, {z:.1f}) mm "
-                f"has index ({index[0]:.1f}, {index[1]:.1f}, {index[2]:.1f}) in {grid.shape}.",
-                hint="Check that plan and image use the same LPS coordinates.",
-            )
-        tip = index * np.array(grid.spacing_mm)
+        tip = tip_index(probe, grid) * np.array(grid.spacing_mm)
         along = grid.directions.T @ np.array(probe.direction)
         placed.append(
             Needle(

@@ -6,13 +6,11 @@ import difflib
 import math
 from dataclasses import dataclass, fields
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self
-
-import yaml
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
+from netseg.simulate.carried import carried_names, read_carried
 from netseg.simulate.phase import PhaseLaw
 
 if TYPE_CHECKING:
@@ -123,8 +121,7 @@ class Tissue:
 
 def tissue_names() -> tuple[str, ...]:
     """Names of the tissue sets that netseg carries."""
-    folder = files("netseg.simulate") / "data" / "tissues"
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+    return carried_names("tissues")
 
 
 @cache
@@ -134,13 +131,7 @@ def load_tissue(name: str) -> Tissue:
     Raises:
         StudyRejectedError: If there is no set of this name.
     """
-    names = tissue_names()
-    if name not in names:
-        close = difflib.get_close_matches(name, names, 1)
-        raise StudyRejectedError(
-            Code.SIMULATION_REFUSED,
-            f"no tissue set is called {name!r}; there are {', '.join(names)}.",
-            hint=f"Did you mean {close[0]!r}?" if close else "Or state the numbers in the plan.",
-        )
-    text = (files("netseg.simulate") / "data" / "tissues" / f"{name}.yaml").read_text("utf-8")
-    return Tissue.parse({**yaml.safe_load(text), "name": name}, f"tissue file {name}")
+    document = read_carried(
+        "tissues", name, called="tissue set", otherwise="Or state the numbers in the plan."
+    )
+    return Tissue.parse({**document, "name": name}, f"tissue file {name}")
