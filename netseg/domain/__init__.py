@@ -21,7 +21,7 @@ from netseg.domain.errors import (
     StudyRejectedError,
     UsageError,
 )
-from netseg.domain.findings import Findings, Lesion, Lobe, SegmentSource
+from netseg.domain.findings import Findings, Lesion, Lobe, MeasuredIn, SegmentSource
 from netseg.domain.grid import Grid, require_same_frame, require_same_grid
 from netseg.domain.margin import LesionMargin, MarginReport, Verdict
 from netseg.domain.point import PointMm
@@ -50,6 +50,7 @@ __all__ = [
     "Lobe",
     "MarginReport",
     "Mask",
+    "MeasuredIn",
     "Modality",
     "ModelProvenance",
     "MrSequence",

@@ -29,6 +29,25 @@ class SegmentSource(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredIn:
+    """The region some quantities were measured in.
+
+    Attributes:
+        name: What the region is, such as "whole lesion" or "sphere of 1 ml where uptake is highest".
+        series: Key of the series whose values were read; "" where none were (distances, shares).
+        voxels: Number of voxels read, a voxel partly inside counted as one.
+        volume_ml: Volume of the region.
+        measures: Names of the quantities measured in it.
+    """
+
+    name: str
+    series: str
+    voxels: int
+    volume_ml: float
+    measures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lesion:
     """One lesion as measured.
 
@@ -44,6 +63,12 @@ class Lesion:
         confidence: Probability that it is a lesion, None when nobody estimated it.
         at_border: Whether it is cut off by the image's border.
         measures: Further measured quantities by name, such as "mean_hu_portal_venous", "suv_max".
+        segment_probability: Probability that `segment` is right, None when nobody estimated it.
+        lobe_probability: Probability that `lobe` is right, None when nobody estimated it.
+        signs: Signs by name, such as "washout", by the thresholds `netseg.findings` states. A sign
+            that is absent is unknown.
+        regions: Where the measures were taken.
+        unknown: Why a quantity is unknown, by its name.
     """
 
     id: int
@@ -57,6 +82,11 @@ class Lesion:
     confidence: float | None = None
     at_border: bool = False
     measures: Mapping[str, float] = field(default_factory=dict[str, float])
+    segment_probability: float | None = None
+    lobe_probability: float | None = None
+    signs: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    regions: tuple[MeasuredIn, ...] = ()
+    unknown: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         """Keep the measures physical."""
@@ -78,6 +108,8 @@ class Findings:
         segment_source: Where the segments come from, None when unknown.
         liver_measures: Quantities measured in lesion-free liver, such as "mean_hu_portal_venous".
         warnings: What the reader of the figures must know.
+        liver_regions: Where the liver's measures were taken.
+        liver_unknown: Why a quantity of the liver is unknown, by its name.
     """
 
     lesions: tuple[Lesion, ...]
@@ -86,6 +118,8 @@ class Findings:
     segment_source: SegmentSource | None = None
     liver_measures: Mapping[str, float] = field(default_factory=dict[str, float])
     warnings: tuple[Notice, ...] = ()
+    liver_regions: tuple[MeasuredIn, ...] = ()
+    liver_unknown: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def liver_burden_pct(self) -> float | None:

@@ -40,6 +40,9 @@ class Segmentation:
         lesion_probability: Probability of lesion per voxel on the same grid, where a model gave it.
         segments: Couinaud segments 1 … 8 as labels with names "I" … "VIII"; None when unknown.
         confidence: Probability per lesion id that it is a lesion, where a model gave it.
+        segment_confidence: Probability per lesion id that most of it lies in the segment that
+            `segments` says, where a model gave it.
+        lobe_confidence: The same for the lobe.
         provenance: What made it.
         warnings: What the maker wants known.
     """
@@ -50,6 +53,8 @@ class Segmentation:
     lesion_probability: Volume | None = None
     segments: LabelMap | None = None
     confidence: Mapping[int, float] = field(default_factory=dict[int, float])
+    segment_confidence: Mapping[int, float] = field(default_factory=dict[int, float])
+    lobe_confidence: Mapping[int, float] = field(default_factory=dict[int, float])
     provenance: ModelProvenance
     warnings: tuple[Notice, ...] = ()
 

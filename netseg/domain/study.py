@@ -76,6 +76,7 @@ class Study:
         series: At least one series, keys unique.
         liver: Liver mask that came with the study, lesions included.
         lesions: Lesion instances that came with the study.
+        spleen: Spleen mask that came with the study, on any of its grids.
         warnings: What the reader accepted but wants known.
         secrets: Identifiers met in the headers (names, ids, UIDs). Never written anywhere; outputs
             are searched for them before they leave.
@@ -87,6 +88,7 @@ class Study:
     lesions: LabelMap | None = None
     warnings: tuple[Notice, ...] = ()
     secrets: frozenset[str] = frozenset()
+    spleen: Mask | None = None
 
     def __post_init__(self) -> None:
         """Keep the keys unique."""
