@@ -82,6 +82,7 @@ class Code(StrEnum):
     MASK_OUTSIDE_LIVER = "MASK_OUTSIDE_LIVER", "Lesions lie outside the given liver."
     GRID_MISMATCH = "GRID_MISMATCH", "Two images that must share a voxel grid do not."
     FRAME_MISMATCH = "FRAME_MISMATCH", "Two images of different frames were never registered."
+    LIVERS_DIFFER = "LIVERS_DIFFER", "Two liver outlines cannot be brought together rigidly."
     LESION_AT_BORDER = "LESION_AT_BORDER", "A lesion touches the image's border and is cut off."
     # results
     NO_LIVER = "NO_LIVER", "No liver was found in the image."
@@ -120,6 +121,7 @@ class Code(StrEnum):
     NON_FINITE_WEIGHTS = "NON_FINITE_WEIGHTS", "The weights hold NaN."
     ARCHITECTURE_MISMATCH = "ARCHITECTURE_MISMATCH", "The weights belong to another network."
     WEIGHTS_MISSING = "WEIGHTS_MISSING", "The weights file is not there."
+    TRAINING_SET = "TRAINING_SET", "A training set's files are not what its layout says."
     OUTPUT_UNWRITABLE = "OUTPUT_UNWRITABLE", "The output folder cannot be written."
     DISK_FULL = "DISK_FULL", "The disk is full."
     LOCKED = "LOCKED", "Another run is writing to this output folder."
