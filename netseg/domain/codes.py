@@ -83,7 +83,13 @@ class Code(StrEnum):
     GRID_MISMATCH = "GRID_MISMATCH", "Two images that must share a voxel grid do not."
     FRAME_MISMATCH = "FRAME_MISMATCH", "Two images of different frames were never registered."
     LIVERS_DIFFER = "LIVERS_DIFFER", "Two liver outlines cannot be brought together rigidly."
+    PROBABILITY_RANGE = "PROBABILITY_RANGE", "A probability map's values must lie between 0 and 1."
+    UNPAIRED_CASE = "UNPAIRED_CASE", "A case has truth and no prediction, or a prediction alone."
     LESION_AT_BORDER = "LESION_AT_BORDER", "A lesion touches the image's border and is cut off."
+    UPTAKE_UNMEASURABLE = (
+        "UPTAKE_UNMEASURABLE",
+        "A lesion is too small for the PET's resolution; its uptake is unknown.",
+    )
     # results
     NO_LIVER = "NO_LIVER", "No liver was found in the image."
     NO_USABLE_SERIES = "NO_USABLE_SERIES", "No series of the study fits the chosen model."
@@ -98,6 +104,8 @@ class Code(StrEnum):
         "Lesions were given, the liver was outlined by a network.",
     )
     SEGMENTS_APPROXIMATE = "SEGMENTS_APPROXIMATE", "Segments are a geometric approximation."
+    SEGMENTS_BY_NETWORK = "SEGMENTS_BY_NETWORK", "A network drew the segments; nobody checked them."
+    SEGMENTS_UNCERTAIN = "SEGMENTS_UNCERTAIN", "A network is not sure of segments or lobes."
     SIMULATION_REFUSED = "SIMULATION_REFUSED", "The ablation plan cannot be simulated as given."
     NO_ACCESS = "NO_ACCESS", "No straight path reaches the lesion without crossing an obstacle."
     NOT_BUILT_YET = "NOT_BUILT_YET", "This part of netseg is not built yet."
@@ -126,4 +134,5 @@ class Code(StrEnum):
     DISK_FULL = "DISK_FULL", "The disk is full."
     LOCKED = "LOCKED", "Another run is writing to this output folder."
     OUT_OF_MEMORY = "OUT_OF_MEMORY", "The study does not fit into memory."
+    PORT_IN_USE = "PORT_IN_USE", "Another program listens on this port."
     INTERNAL = "INTERNAL", "netseg has a bug; the other studies go on."

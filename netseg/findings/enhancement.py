@@ -1,24 +1,29 @@
-"""How bright a region is in CT and ADC, by name of the series' phase."""
+"""How bright a region is in CT and ADC, by name of the series' phase, and against the liver."""
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from netseg.domain import Modality, Phase, Quantity
+from netseg.findings.level import Level
 from netseg.findings.sampling import values_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    import numpy as np
     from jaxtyping import Float
 
     from netseg.domain import Series
+    from netseg.findings.record import Record
+    from netseg.findings.region import Region
 
-NATIVE = f"mean_hu_{Phase.NATIVE}"
-ARTERIAL = f"mean_hu_{Phase.LATE_ARTERIAL}"
+NATIVE = f"hu_{Phase.NATIVE}"
+ARTERIAL = f"hu_{Phase.LATE_ARTERIAL}"
+PORTAL = f"hu_{Phase.PORTAL_VENOUS}"
+DELAYED = f"hu_{Phase.DELAYED}"
 WASH_IN = "arterial_enhancement_hu"
 
 
@@ -43,25 +48,73 @@ def _name(series: Series) -> str:
     return "adc" if series.volume.quantity is Quantity.ADC else ""
 
 
-def brightness(
-    named: Mapping[str, Series], points_mm: Float[np.ndarray, "n 3"]
-) -> dict[str, float]:
-    """Mean and median per series at the points, and the arterial wash-in where both phases exist.
+def samples(named: Mapping[str, Series], region: Region) -> dict[str, Float[np.ndarray, " n"]]:
+    """Every series' values at the centres of the region's voxels.
 
     Args:
-        named: Series by measure, all in the points' frame (see `brightness_names`).
-        points_mm: Voxel centres of the region (LPS).
+        named: Series by measure, all in the region's frame (see `brightness_names`).
+        region: At least one voxel.
 
     Returns:
-        `mean_<name>` and `median_<name>`; a series that does not reach all of the region gives
-        nothing. `arterial_enhancement_hu` is late arterial minus native.
+        Values by measure; a series that does not reach all of the region is left out.
     """
-    measures: dict[str, float] = {}
-    for name, series in named.items():
-        values = values_at(series.volume, points_mm)
-        if len(values) == len(points_mm) > 0:
-            measures[f"mean_{name}"] = float(values.mean(dtype="float64"))
-            measures[f"median_{name}"] = float(np.median(values))
-    if NATIVE in measures and ARTERIAL in measures:
-        measures[WASH_IN] = measures[ARTERIAL] - measures[NATIVE]
-    return measures
+    points = region.points_mm()
+    found = {name: values_at(series.volume, points) for name, series in named.items()}
+    return {name: values for name, values in found.items() if len(values) == len(points)}
+
+
+def brightness(
+    named: Mapping[str, Series],
+    found: Mapping[str, Float[np.ndarray, " n"]],
+    region: Region,
+    name: str,
+    record: Record,
+) -> dict[str, Level]:
+    """Note mean and median per series, and the arterial wash-in where both phases exist.
+
+    Args:
+        named: All series that could have been measured.
+        found: Those that reach the whole region (`samples`).
+        region: Where the values are from.
+        name: What the region is, for the record.
+        record: Takes `mean_<measure>`, `median_<measure>` and `arterial_enhancement_hu`, late
+            arterial minus native.
+
+    Returns:
+        The level per measure.
+    """
+    levels = {key: Level.of(values, region.volume_ml) for key, values in found.items()}
+    for key, level in levels.items():
+        record.note(
+            {f"mean_{key}": level.mean, f"median_{key}": level.median},
+            name,
+            series=named[key].key,
+            voxels=level.voxels,
+            volume_ml=level.volume_ml,
+        )
+    for key in named.keys() - found.keys():
+        record.cannot_tell([f"mean_{key}"], f"{named[key].key} does not reach all of the region")
+    if NATIVE in levels and ARTERIAL in levels:
+        record.note(
+            {WASH_IN: levels[ARTERIAL].mean - levels[NATIVE].mean},
+            name,
+            series=f"{named[ARTERIAL].key} - {named[NATIVE].key}",
+            voxels=levels[ARTERIAL].voxels,
+            volume_ml=region.volume_ml,
+        )
+    return levels
+
+
+def contrast_hu(lesion: Level, liver: Level) -> float:
+    """How much brighter a lesion is than the liver: its mean less the liver's median."""
+    return lesion.mean - liver.median
+
+
+def standard_error_hu(lesion: Level, liver: Level) -> float:
+    """Uncertainty of the contrast from the liver's noise, over independent samples of both."""
+    return liver.sd * math.sqrt(1 / lesion.samples + 1 / liver.samples)
+
+
+def cnr(lesion: Level, liver: Level) -> float | None:
+    """Contrast over the noise of single voxels in the liver; None where there is no noise."""
+    return contrast_hu(lesion, liver) / liver.sd if liver.sd > 0 else None

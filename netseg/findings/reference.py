@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
+from netseg.findings.region import Region
+
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+    from jaxtyping import Bool
 
     from netseg.domain import LabelMap, Mask
 
-AWAY_FROM_LESION_MM = 5.0  # enhancing rims and segmentation error stay out (assumption)
-AWAY_FROM_CAPSULE_MM = 3.0  # partial volume with fat and lung stays out (assumption)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distances:
+    """How far a reference region keeps from what is not it (both are assumptions).
+
+    Attributes:
+        from_lesion_mm: From every lesion: enhancing rims, spill-over, segmentation error stay out.
+        from_surface_mm: From the organ's surface: partial volume stays out.
+    """
+
+    from_lesion_mm: float
+    from_surface_mm: float
+
+
+ON_CT = Distances(from_lesion_mm=5.0, from_surface_mm=3.0)
+ON_PET = Distances(from_lesion_mm=10.0, from_surface_mm=10.0)
+SPLEEN_ON_PET = Distances(from_lesion_mm=0.0, from_surface_mm=5.0)
 FEWEST_ML = 10.0  # below this the liver left is too little to be a reference (assumption)
+FEWEST_SPLEEN_ML = 5.0  # the same for the spleen (assumption)
 
 
-def lesion_free_liver(liver: Mask, lesions: LabelMap) -> Float[np.ndarray, "n 3"] | None:
-    """Voxel centres (LPS) of lesion-free liver, vessels included.
+def lesion_free_liver(liver: Mask, lesions: LabelMap, keep: Distances = ON_CT) -> Region | None:
+    """Lesion-free liver, vessels included.
 
     Both distances are measured as boxes (the larger of the three axis distances), so that at least
     the stated distance is kept along every axis.
@@ -26,20 +45,39 @@ def lesion_free_liver(liver: Mask, lesions: LabelMap) -> Float[np.ndarray, "n 3"
     Args:
         liver: The liver, lesions included.
         lesions: All lesions, on the liver's grid.
+        keep: How far to keep away.
 
     Returns:
-        Points; None where less than 10 ml remain, as in a diffusely infiltrated liver.
+        The region; None where less than 10 ml remain, as in a diffusely infiltrated liver.
     """
-    if liver.is_empty:
+    return _inner(liver, lesions.labels != 0, keep, FEWEST_ML)
+
+
+def inner_spleen(spleen: Mask) -> Region | None:
+    """The spleen without its outer 5 mm; None where less than 5 ml remain."""
+    return _inner(spleen, None, SPLEEN_ON_PET, FEWEST_SPLEEN_ML)
+
+
+def _inner(
+    organ: Mask, lesions: Bool[np.ndarray, "i j k"] | None, keep: Distances, fewest_ml: float
+) -> Region | None:
+    if organ.is_empty:
         return None
-    (box,) = ndimage.find_objects(liver.inside.astype(np.uint8))
-    spacing = liver.grid.spacing_mm
-    inside = liver.inside[box]
-    core = ~_grown(~inside, spacing, AWAY_FROM_CAPSULE_MM, beyond=True)
-    core &= ~_grown(lesions.labels[box] != 0, spacing, AWAY_FROM_LESION_MM, beyond=False)
-    if np.count_nonzero(core) * liver.grid.voxel_volume_ml < FEWEST_ML:
+    (box,) = ndimage.find_objects(organ.inside.astype(np.uint8))
+    spacing = organ.grid.spacing_mm
+    core = ~_grown(~organ.inside[box], spacing, keep.from_surface_mm, beyond=True)
+    if lesions is not None:
+        core &= ~_grown(lesions[box], spacing, keep.from_lesion_mm, beyond=False)
+    if np.count_nonzero(core) * organ.grid.voxel_volume_ml < fewest_ml:
         return None
-    return liver.grid.to_mm(np.argwhere(core) + [s.start for s in box])
+    start = (int(box[0].start), int(box[1].start), int(box[2].start))
+    return Region(
+        id=0,
+        start=start,
+        inside=core,
+        grid=organ.grid.crop(start, (len(core), *core.shape[1:])),
+        at_border=False,
+    )
 
 
 def _grown(

@@ -1,12 +1,15 @@
-"""One lesion cut out of the label map: all further work stays inside its bounding box."""
+"""A lesion or another region cut out of its image: further work stays inside its bounding box."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
+
+from netseg.domain import Mask
+from netseg.geometry.distance import signed_distance_mm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Region:
-    """The voxels of one lesion in its bounding box.
+    """The voxels of one region in its bounding box.
 
     Attributes:
-        id: The lesion's number in the label map.
+        id: The lesion's number in the label map; 0 for a region that is no lesion.
         start: The box's first voxel in the label map.
-        inside: The lesion's voxels in the box.
+        inside: The region's voxels in the box.
         grid: Where the box lies.
-        at_border: Whether the lesion touches the first or last voxel layer of the image.
+        at_border: Whether a lesion touches the first or last voxel layer of the image.
     """
 
     id: int
@@ -42,12 +45,37 @@ class Region:
 
     @property
     def volume_ml(self) -> float:
-        """Volume of the lesion's voxels."""
-        return float(np.count_nonzero(self.inside)) * self.grid.voxel_volume_ml
+        """Volume of the region's voxels."""
+        return self.voxels * self.grid.voxel_volume_ml
+
+    @property
+    def voxels(self) -> int:
+        """How many voxels it has."""
+        return int(np.count_nonzero(self.inside))
+
+    @property
+    def equivalent_diameter_mm(self) -> float:
+        """Diameter of the sphere of the same volume."""
+        return float((6000.0 * self.volume_ml / np.pi) ** (1 / 3))
 
     def points_mm(self) -> Float[np.ndarray, "n 3"]:
-        """Centres of the lesion's voxels (LPS)."""
+        """Centres of the region's voxels (LPS), in the order `inside` selects them."""
         return self.grid.to_mm(np.argwhere(self.inside))
+
+    def within(self, inside: Bool[np.ndarray, "i j k"]) -> Region:
+        """The part of the region that is also in `inside`, an array over its box."""
+        return replace(self, inside=self.inside & inside)
+
+    def depth_mm(self) -> Float[np.ndarray, "i j k"]:
+        """How deep every voxel's centre lies below the region's surface; 0 outside.
+
+        Raises:
+            StudyRejectedError: If the grid's axes are sheared (GANTRY_TILT).
+        """
+        i, j, k = self.inside.shape
+        around = self.grid.crop((-1, -1, -1), (i + 2, j + 2, k + 2))
+        distance = signed_distance_mm(Mask(np.pad(self.inside, 1), around))
+        return np.maximum(-distance[1:-1, 1:-1, 1:-1], 0)
 
 
 def regions(lesions: LabelMap) -> Iterator[Region]:
