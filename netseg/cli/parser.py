@@ -48,8 +48,11 @@ def make_parser() -> argparse.ArgumentParser:
         _plan,
         _simulate,
         _verify,
+        _compare,
         _allocate,
+        _rules,
         _train,
+        _ui,
         _validate,
         _info,
         _doctor,
@@ -171,6 +174,22 @@ def _verify(verbs: _Verbs) -> None:
     _accept_overrides(parser)
 
 
+def _compare(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "compare", "Follow the lesions of one patient from one date to the next.")
+    for date, number in (("first", 1), ("second", 2)):
+        parser.add_argument(f"--{date}", type=Path, required=True, metavar="STUDY")
+        parser.add_argument(f"--lesions{number}", metavar="MASK", help=f"lesions, {date} date")
+        parser.add_argument(f"--liver{number}", metavar="MASK", help=f"liver, {date} date")
+    parser.add_argument("--modality", choices=("CT", "MR", "PT"), help="of bare image files")
+    parser.add_argument(
+        "--same-frame", action="store_true", help="the two scans were registered to each other"
+    )
+    parser.add_argument("--gate", type=float, metavar="MM", help="farthest apart one lesion lies")
+    parser.add_argument("--tolerance", type=float, metavar="MM", help="what a diameter may err by")
+    parser.add_argument("-o", "--output", type=Path, metavar="OUT")
+    parser.add_argument("--format", choices=("text", "json"), default="text")
+
+
 def _allocate(verbs: _Verbs) -> None:
     parser = _verb(verbs, "allocate", "Findings and pathology to a treatment allocation.")
     parser.add_argument("--findings", type=Path, required=True, metavar="CASE.yaml")
@@ -179,9 +198,49 @@ def _allocate(verbs: _Verbs) -> None:
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
+def _rules(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "rules", "Prove a rule set, compare two, or show one to its reader.")
+    inner = parser.add_subparsers(dest="rules_verb", metavar="VERB", required=True)
+    name = "a rule set by name (overlays joined by +), or a folder that holds one"
+    verify = inner.add_parser("verify", help="prove it sound, or print a patient for whom it is not")
+    verify.add_argument("name", nargs="?", default="seed-2020", help=name)
+    verify.add_argument("--by", choices=("both", "diagrams", "z3"), default="both")
+    verify.add_argument("--smt2", type=Path, metavar="FILE", help="write the proofs for any solver")
+    verify.add_argument("--write", type=Path, metavar="FOLDER", help="write the certificate there")
+    diff = inner.add_parser("diff", help="which patients get another answer, each with a witness")
+    diff.add_argument("first", help=name)
+    diff.add_argument("second", help=name)
+    diff.add_argument("--format", choices=("text", "json"), default="text")
+    show = inner.add_parser("show", help="as tables, as a flowchart, or by sentence of the source")
+    show.add_argument("name", nargs="?", default="seed-2020", help=name)
+    show.add_argument("--table", metavar="NAME", help="one table or option only")
+    show.add_argument("--sentence", metavar="Sxxx", help="the rows that rest on one sentence")
+    show.add_argument("--coverage", action="store_true", help="every sentence and what became of it")
+    show.add_argument("--notes", action="store_true", help="assumptions, ambiguities and tensions")
+    show.add_argument("--flowchart", type=Path, metavar="FILE.svg", help="draw figure 2 as read")
+    show.add_argument("--source", type=Path, metavar="FILE.tsv",
+                      help="the source's sentences, shown to whoever owns them")  # fmt: skip
+
+
 def _train(verbs: _Verbs) -> None:
     parser = _verb(verbs, "train", "Train a network; the same as `python train.py key=value …`.")
     _accept_overrides(parser)
+
+
+def _ui(verbs: _Verbs) -> None:
+    parser = _verb(verbs, "ui", "Show the record of trainings in a browser, or load spools into it.")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the record")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on; no password")
+    parser.add_argument("--port", type=int, default=5000, help="port to listen on")
+    parser.add_argument(
+        "--import",
+        dest="spools",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="SPOOL",
+        help="load what tracking=spool wrote, then end; can be repeated, loads nothing twice",
+    )
 
 
 def _validate(verbs: _Verbs) -> None:

@@ -2,6 +2,7 @@
 
 from netseg.export.atomic import make_folder, write_atomically
 from netseg.export.batch import write_batch
+from netseg.export.comparison import comparison_document
 from netseg.export.document import to_json, write_document
 from netseg.export.guard import require_no_secrets
 from netseg.export.image import write_image
@@ -24,6 +25,7 @@ __all__ = [
     "RunRecord",
     "State",
     "batch_status_document",
+    "comparison_document",
     "error_document",
     "lesions_csv",
     "make_folder",

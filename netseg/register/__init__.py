@@ -1,0 +1,1 @@
+"""Scans of different days brought into one frame."""
