@@ -28,11 +28,12 @@ SUMMARY_COLUMNS = (
 
 
 def lesions_csv(findings: Findings) -> bytes:
-    """The lesion table: the contract's columns, then one per measured quantity in name order.
+    """The lesion table: the contract's columns, then one per measured quantity or sign in name order.
 
-    Lengths in mm, volumes in ml, coordinates LPS. Unknown is an empty cell.
+    Lengths in mm, volumes in ml, coordinates LPS, signs true or false. Unknown is an empty cell; a
+    quantity that is unknown for every lesion has no column.
     """
-    named = {name for lesion in findings.lesions for name in lesion.measures}
+    named = {name for lesion in findings.lesions for name in _measured(lesion)}
     measured = sorted(named - set(LESION_COLUMNS))
     rows = [_lesion_row(lesion) for lesion in findings.lesions]
     return to_csv((*LESION_COLUMNS, *measured), rows)
@@ -73,10 +74,20 @@ def to_csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
     return text.getvalue().encode()
 
 
+def _measured(lesion: Lesion) -> dict[str, Any]:
+    """Measures, signs and the probabilities somebody estimated."""
+    places = {
+        "segment_probability": lesion.segment_probability,
+        "lobe_probability": lesion.lobe_probability,
+    }
+    estimated = {name: value for name, value in places.items() if value is not None}
+    return {**lesion.measures, **lesion.signs, **estimated}
+
+
 def _lesion_row(lesion: Lesion) -> dict[str, Any]:
     x, y, z = lesion.centroid_mm
     return {
-        **lesion.measures,
+        **_measured(lesion),
         "id": lesion.id,
         "volume_ml": lesion.volume_ml,
         "longest_axial_diameter_mm": lesion.longest_axial_diameter_mm,

@@ -25,7 +25,7 @@ class Level:
     Attributes:
         mean: Mean.
         median: Median, which a few vessels do not move.
-        sd: Standard deviation of single voxels, from the median absolute deviation.
+        sd: Standard deviation of single voxels.
         voxels: How many values.
         volume_ml: Volume of the region.
     """
@@ -39,11 +39,10 @@ class Level:
     @classmethod
     def of(cls, values: Float[np.ndarray, " n"], volume_ml: float) -> Self:
         """The level of at least one value."""
-        median = float(np.median(values))
         return cls(
             mean=float(values.mean(dtype=np.float64)),
-            median=median,
-            sd=_robust_sd(values, median),
+            median=float(np.median(values)),
+            sd=float(values.std(dtype=np.float64)),
             voxels=len(values),
             volume_ml=volume_ml,
         )

@@ -100,8 +100,8 @@ def lesion_on_pets(references: Mapping[str, PetReference], region: Region, recor
     """
     for stem, reference in references.items():
         found = uptake(reference.series, stem, region, record)
-        _compare(stem, reference, found, region, record)
-        _score(stem, reference, found, region, record)
+        _compare(stem, reference, found, record)
+        _score(stem, reference, found, record)
 
 
 def total_uptake(stems: Sequence[str], records: Sequence[Record], liver: Record) -> None:
@@ -157,9 +157,7 @@ def _note(record: Record, values: dict[str, float], name: str, pet: Series, leve
     record.note(values, name, series=pet.key, voxels=level.voxels, volume_ml=level.volume_ml)
 
 
-def _compare(
-    stem: str, reference: PetReference, found: Uptake | None, region: Region, record: Record
-) -> None:
+def _compare(stem: str, reference: PetReference, found: Uptake | None, record: Record) -> None:
     above = f"{stem}_above_liver"
     if found is None or reference.liver is None:
         why = reference.why_no_liver or f"{reference.series.key} does not reach all of the lesion"
@@ -181,14 +179,12 @@ def _compare(
         ratios,
         "hottest 1 ml of the lesion over the organ's mean",
         series=reference.series.key,
-        voxels=region.voxels,
-        volume_ml=region.volume_ml,
+        voxels=found.voxels,
+        volume_ml=found.volume_ml,
     )
 
 
-def _score(
-    stem: str, reference: PetReference, found: Uptake | None, region: Region, record: Record
-) -> None:
+def _score(stem: str, reference: PetReference, found: Uptake | None, record: Record) -> None:
     suffix = stem.removeprefix("suv").removeprefix("activity_bqml")
     names = (f"krenning{suffix}_low", f"krenning{suffix}_high")
     if not shows_receptors(reference.series):
@@ -203,11 +199,12 @@ def _score(
     if score is None:
         record.cannot_tell(names, "too small to be measured, and not seen above the liver")
         return
+    part = "hottest 1 ml of the lesion" if found.measurable else "mean of the whole lesion"
     spleen = "the spleen" if reference.spleen is not None else "no spleen"
     record.note(
         dict(zip(names, (score.low, score.high), strict=True)),
-        f"hottest 1 ml of the lesion against the liver's mean + {ABOVE_SD:.0f} SD, with {spleen}",
+        f"{part} against the liver's mean + {ABOVE_SD:.0f} SD, with {spleen}",
         series=reference.series.key,
-        voxels=region.voxels,
-        volume_ml=region.volume_ml,
+        voxels=found.voxels,
+        volume_ml=found.volume_ml,
     )

@@ -47,11 +47,15 @@ class Uptake:
         core: Mean of the voxels deeper than half the resolution, where spill-over has little part;
             None without any.
         measurable: Whether the lesion is large enough for its uptake to be measured.
+        voxels: Voxels that `hottest` is the mean of.
+        volume_ml: Their volume.
     """
 
     hottest: float
     core: float | None
     measurable: bool
+    voxels: int
+    volume_ml: float
 
 
 def uptake_names(series: Sequence[Series]) -> dict[str, Series]:
@@ -104,7 +108,13 @@ def uptake(pet: Series, stem: str, region: Region, record: Record) -> Uptake | N
         record.cannot_tell(names, why)
         observed = {f"{stem}_max_observed": float(values[covered.share > 0].max())}
         _note(record, observed, "whole lesion, diluted by its surroundings", pet, covered, region)
-        return Uptake(hottest=mean, core=None, measurable=False)
+        return Uptake(
+            hottest=mean,
+            core=None,
+            measurable=False,
+            voxels=covered.voxels,
+            volume_ml=region.volume_ml,
+        )
     inside = covered.mostly
     highest = float(values[inside].max())
     whole = {f"{stem}_max": highest, f"{stem}_mean": mean}
@@ -113,7 +123,11 @@ def uptake(pet: Series, stem: str, region: Region, record: Record) -> Uptake | N
     _isocontours(record, pet, stem, covered, values, highest)
     found = _peak(record, pet, stem, covered)
     return Uptake(
-        hottest=mean if found is None else found, core=_core(pet, region), measurable=True
+        hottest=mean if found is None else found,
+        core=_core(pet, region),
+        measurable=True,
+        voxels=covered.voxels if found is None else _peak_voxels(covered),
+        volume_ml=region.volume_ml if found is None else PEAK_ML,
     )
 
 
@@ -174,10 +188,14 @@ def _peak(record: Record, pet: Series, stem: str, covered: Coverage) -> float | 
         {f"{stem}_peak": found},
         f"sphere of 1 ml (radius {PEAK_RADIUS_MM:.1f} mm) around a voxel of the lesion, highest mean",
         series=pet.key,
-        voxels=round(PEAK_ML / covered.voxel_ml),
+        voxels=_peak_voxels(covered),
         volume_ml=PEAK_ML,
     )
     return found
+
+
+def _peak_voxels(covered: Coverage) -> int:
+    return max(1, round(PEAK_ML / covered.voxel_ml))
 
 
 def _core(pet: Series, region: Region) -> float | None:

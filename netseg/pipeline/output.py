@@ -22,6 +22,7 @@ from netseg.export import (
     write_image,
     write_results,
 )
+from netseg.pipeline.clinical import told_by_images
 from netseg.report import write_report
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def write_segmentation(
                 write_image(part / f"{name}.nii.gz", image)
         with write_atomically(part / "lesions.csv") as file:
             file.write(lesions_csv(findings))
-        write_document(part / "findings.json", findings_document(combine(None, findings, None)))
+        clinical = told_by_images(combine(None, findings, None), study, segmentation, findings)
+        write_document(part / "findings.json", findings_document(clinical))
         write_document(part / "status.json", _status(study, segmentation, warnings))
         require_no_secrets(part, study.secrets)
 

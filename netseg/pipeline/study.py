@@ -9,6 +9,7 @@ from netseg.allocate import allocate, combine
 from netseg.domain.provenance import Provenance
 from netseg.domain.result import StudyResult
 from netseg.findings import measure
+from netseg.pipeline.clinical import told_by_images
 from netseg.pipeline.prediction import predict_zones, unite
 from netseg.pipeline.stopwatch import Stopwatch
 
@@ -64,6 +65,7 @@ def process_study(
             )
     with watch.station("allocate"):
         clinical = combine(case, findings, margin)
+        clinical = told_by_images(clinical, study, segmentation, findings)
         allocation = allocate(clinical, stations.rules)
     said = (study, segmentation, findings, plan, margin)
     return StudyResult(

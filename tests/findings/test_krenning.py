@@ -24,7 +24,7 @@ def level(mean: float, sd: float = 0.5) -> Level:
 
 
 def hot(value: float, *, core: float | None = None, measurable: bool = True) -> Uptake:
-    return Uptake(hottest=value, core=core, measurable=measurable)
+    return Uptake(hottest=value, core=core, measurable=measurable, voxels=16, volume_ml=1.0)
 
 
 @pytest.mark.parametrize(
