@@ -1,4 +1,4 @@
-"""Train the networks.    python train.py experiment=first_ct output=runs/first_ct.
+"""Train the networks.    python train.py experiment=any_scan output=runs/any_scan.
 
 The Hydra door to what `netseg train` does; it needs neither SimpleITK nor MLflow to begin.
 """

@@ -27,7 +27,7 @@ def build_stations(settings: dict[str, Any]) -> Stations:
     from netseg.pipeline import Stations
     from netseg.pipeline.judging import smallest_margin
     from netseg.segment import MasksBackend
-    from netseg.segment.builtin import pick_device
+    from netseg.segment.device import pick_device
     from netseg.simulate import protocols
 
     device = str(pick_device(settings["device"]))

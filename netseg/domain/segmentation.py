@@ -43,6 +43,8 @@ class Segmentation:
         segment_confidence: Probability per lesion id that most of it lies in the segment that
             `segments` says, where a model gave it.
         lobe_confidence: The same for the lobe.
+        boundary_sd_mm: Standard deviation per lesion id of where its boundary lies along its
+            normal, where a model gave it.
         provenance: What made it.
         warnings: What the maker wants known.
     """
@@ -55,6 +57,7 @@ class Segmentation:
     confidence: Mapping[int, float] = field(default_factory=dict[int, float])
     segment_confidence: Mapping[int, float] = field(default_factory=dict[int, float])
     lobe_confidence: Mapping[int, float] = field(default_factory=dict[int, float])
+    boundary_sd_mm: Mapping[int, float] = field(default_factory=dict[int, float])
     provenance: ModelProvenance
     warnings: tuple[Notice, ...] = ()
 

@@ -6,17 +6,18 @@ are imported when a network is first used.
 
 from netseg.segment.builtin import BuiltinBackend
 from netseg.segment.card import ModelCard, NetworkCard
-from netseg.segment.choose import choose_ct
+from netseg.segment.inputs import Inputs, choose
 from netseg.segment.masks import MasksBackend
 from netseg.segment.weights_file import check_weights, load_weights, shipped_weights
 
 __all__ = [
     "BuiltinBackend",
+    "Inputs",
     "MasksBackend",
     "ModelCard",
     "NetworkCard",
     "check_weights",
-    "choose_ct",
+    "choose",
     "load_weights",
     "shipped_weights",
 ]

@@ -24,13 +24,16 @@ class NetworkCard:
         spec: Its architecture.
         spacing_mm: Voxel edge it was trained at.
         patch: Voxels of a patch it was trained on.
-        threshold: Probability from which a voxel counts.
+        threshold: Calibrated probability from which a voxel counts.
+        temperature: What logits are divided by before they become probabilities (Guo et al., ICML
+            2017); fitted on training-side cases. 1 leaves them as they are.
     """
 
     spec: NetworkSpec
     spacing_mm: float
     patch: tuple[int, int, int]
     threshold: float
+    temperature: float = 1.0
 
     def __post_init__(self) -> None:
         """Keep the numbers usable."""
@@ -39,6 +42,8 @@ class NetworkCard:
                 f"a network needs a spacing above 0 mm and a threshold in (0, 1); got "
                 f"{self.spacing_mm} mm and {self.threshold}."
             )
+        if not self.temperature > 0:
+            raise ValueError(f"a temperature lies above 0; got {self.temperature}.")
         if any(n % self.spec.multiple for n in self.patch):
             raise ValueError(
                 f"patch edges must be multiples of {self.spec.multiple}; got {self.patch}."
@@ -51,29 +56,32 @@ class NetworkCard:
         i, j, k = (int(n) for n in document["patch"])
         return cls(
             spec=NetworkSpec(
-                in_channels=int(spec["in_channels"]),
-                channels=tuple(int(n) for n in spec["channels"]),
-                res_units=int(spec["res_units"]),
-                head=int(spec["head"]),
+                inputs=tuple(str(n) for n in spec["inputs"]),
+                outputs=tuple(str(n) for n in spec["outputs"]),
+                body=str(spec["body"]),
+                filters=tuple(int(n) for n in spec["filters"]),
+                stride=int(spec["stride"]),
             ),
             spacing_mm=float(document["spacing_mm"]),
             patch=(i, j, k),
             threshold=float(document["threshold"]),
+            temperature=float(document["temperature"]),
         )
 
     def to_document(self) -> dict[str, Any]:
         """The entry as JSON types."""
         return {
             "network": {
-                "kind": "residual U-Net (MONAI UNet)",
-                "in_channels": self.spec.in_channels,
-                "channels": list(self.spec.channels),
-                "res_units": self.spec.res_units,
-                "head": self.spec.head,
+                "inputs": list(self.spec.inputs),
+                "outputs": list(self.spec.outputs),
+                "body": self.spec.body,
+                "filters": list(self.spec.filters),
+                "stride": self.spec.stride,
             },
             "spacing_mm": self.spacing_mm,
             "patch": list(self.patch),
             "threshold": self.threshold,
+            "temperature": self.temperature,
         }
 
 

@@ -6,15 +6,17 @@ axis, networks see the liver crop only, and their probabilities return slab by s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.ndimage
 import torch
 
-from netseg.segment.networks import HIGHEST_HU, LOWEST_HU, lesion_input, liver_input
-from netseg.segment.sampling import Axis, apply, resize, weights
+from netseg.segment.inputs import cubic
+from netseg.segment.intensity import absolute, against_liver
+from netseg.segment.networks import LIVER_GIVEN
+from netseg.segment.sampling import apply, bounded
 from netseg.segment.windows import predict
 
 if TYPE_CHECKING:
@@ -23,10 +25,14 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
     from netseg.segment.card import NetworkCard
+    from netseg.segment.inputs import Inputs
+    from netseg.segment.sampling import Axes
+    from netseg.segment.subset import SubsetNetwork
 
-Axes = tuple[Axis, Axis, Axis]
 ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
 SLAB = 16  # scan slices that are brought back at a time
+PATCH_EDGE = {"ct": (-1.0, -3.0), "mr": (-1.0, -2.5), "pet": (-1.5, -3.0)}
+"""What lies beyond an image smaller than a patch, for the liver and for the lesion network."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -34,16 +40,18 @@ class Network:
     """A network with what must be known to use it.
 
     Attributes:
-        card: Spacing, patch and threshold.
+        card: Spacing, patch, threshold, temperature.
         module: The network, on `device`, in evaluation mode.
         device: Where it computes.
         overlap: Share of the patch edge that neighbouring patches have in common.
+        mirrored: Whether answers are averaged over mirrored patches.
     """
 
     card: NetworkCard
-    module: torch.nn.Module
+    module: SubsetNetwork
     device: torch.device
     overlap: float = 0.5
+    mirrored: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,94 +68,64 @@ class Probability:
 
     def slabs(self, target: Axes) -> Iterator[tuple[slice, Float[np.ndarray, "i j k"]]]:
         """The probabilities on other voxels, a few slices at a time; 0 beyond the own region."""
-        i, j, k = (_bounded(s, t) for s, t in zip(self.axes, target, strict=True))
+        i, j, k = (bounded(s, t) for s, t in zip(self.axes, target, strict=True))
         for start in range(0, len(k), SLAB):
             part = k[start : start + SLAB]
             yield slice(start, start + len(part)), apply(self.values, (i, j, part))
 
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Found:
-    """What the cascade found, on the scan's voxels turned to L, P, S.
-
-    Attributes:
-        liver: The liver network's answer; lesions it missed are not in it.
-        lesions: Lesion voxels.
-        lesion_probability: Probability of lesion, float32.
-        box: The part of the scan outside of which all three are empty.
-    """
-
-    liver: Bool[np.ndarray, "i j k"]
-    lesions: Bool[np.ndarray, "i j k"]
-    lesion_probability: Float[np.ndarray, "i j k"]
-    box: tuple[slice, slice, slice] = field(default=(slice(None), slice(None), slice(None)))
+    def region(self, target: Axes, threshold: float) -> Bool[np.ndarray, "i j k"]:
+        """The region above a threshold on other voxels."""
+        out = np.zeros([axis.count for axis in target], bool)
+        for place, values in self.slabs(target):
+            out[:, :, place] = values >= threshold
+        return out
 
 
-def find_liver(hu: np.ndarray, axes: Axes, network: Network) -> Probability:
+def find_liver(inputs: Inputs, network: Network) -> Probability:
     """Probability of liver on coarse voxels: the largest connected part above the threshold.
 
     Args:
-        hu: The scan, axes along L, P, S.
-        axes: Its voxels.
+        inputs: The channels.
         network: The liver network.
 
     Returns:
         Probabilities, 0 outside the largest part (grown by one voxel), holes filled. All zero
         where nothing reaches the threshold.
     """
-    coarse = _cubic(axes, network.card.spacing_mm)
-    image = liver_input(torch.from_numpy(_down(hu, axes, coarse)))
-    values = predict(
-        network.module,
-        image,
-        network.card.patch,
-        beyond=(-1.0,),
-        overlap=network.overlap,
-        device=network.device,
-    )
-    parts, count = ndi.label(values >= network.card.threshold)
-    if count == 0:
-        return Probability(values=np.zeros_like(values), axes=coarse)
-    largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-    filled = ndi.binary_fill_holes(largest)
-    values = np.where(filled & ~largest, 1.0, values)
-    values[~ndi.binary_dilation(filled)] = 0.0
-    return Probability(values=values.astype(np.float32), axes=coarse)
+    coarse = cubic(inputs.axes, network.card.spacing_mm)
+    images = {c: absolute(c, v) for c, v in inputs.images(coarse).items()}
+    values = _predict(network, images, stage=0)[0]
+    return Probability(values=largest_part(values, network.card.threshold), axes=coarse)
 
 
 def find_lesions(
-    hu: np.ndarray, axes: Axes, liver: Probability, network: Network, reach_mm: float
-) -> Probability:
-    """Probability of lesion on fine voxels inside and just around the liver.
+    inputs: Inputs, axes: Axes, liver: Probability, network: Network, reach_mm: float
+) -> tuple[Probability, Probability]:
+    """Probability of lesion, and of liver once more, on fine voxels in and just around the liver.
 
     Args:
-        hu: The part of the scan around the liver, axes along L, P, S.
-        axes: Its voxels.
-        liver: Probability of liver.
+        inputs: The channels.
+        axes: The part of the scan around the liver.
+        liver: Probability of liver by the first network.
         network: The lesion network.
-        reach_mm: How far outside the liver a lesion may reach.
+        reach_mm: How far outside the first network's liver either may reach.
 
     Returns:
-        Probabilities, 0 farther than `reach_mm` from the liver.
+        Lesion and liver, both 0 farther than `reach_mm` from the first network's liver.
     """
-    fine = _cubic(axes, network.card.spacing_mm)
-    image = torch.from_numpy(_down(hu, axes, fine))
-    i, j, k = (_bounded(s, t) for s, t in zip(liver.axes, fine, strict=True))
+    fine = cubic(axes, network.card.spacing_mm)
+    i, j, k = (bounded(s, t) for s, t in zip(liver.axes, fine, strict=True))
     given = torch.from_numpy(apply(liver.values, (i, j, k)))
     inside = given >= 0.5
-    liver_hu = float(image[inside].median())
-    values = predict(
-        network.module,
-        lesion_input(image, given, liver_hu),
-        network.card.patch,
-        beyond=(-1.0, -2.0, 0.0),
-        overlap=network.overlap,
-        where=inside,
-        device=network.device,
-    )
+    images = {c: against_liver(c, v, inside) for c, v in inputs.images(fine).items()}
+    lesion, again = _predict(network, {**images, LIVER_GIVEN: given}, stage=1, where=inside)
     away = ndi.distance_transform_edt(~inside.numpy()) * network.card.spacing_mm
-    values[away > reach_mm] = 0.0
-    return Probability(values=values, axes=fine)
+    lesion[away > reach_mm] = 0.0
+    again[away > reach_mm] = 0.0
+    return (
+        Probability(values=lesion, axes=fine),
+        Probability(values=largest_part(again, 0.5), axes=fine),
+    )
 
 
 def liver_box(
@@ -165,41 +143,37 @@ def liver_box(
     return tuple(box)
 
 
-def bring_back(
-    probability: Probability, target: Axes, threshold: float
-) -> Bool[np.ndarray, "i j k"]:
-    """The region above the threshold on the scan's voxels."""
-    out = np.zeros([axis.count for axis in target], bool)
-    for place, values in probability.slabs(target):
-        out[:, :, place] = values >= threshold
-    return out
+def largest_part(
+    values: Float[np.ndarray, "a b c"], threshold: float
+) -> Float[np.ndarray, "a b c"]:
+    """Probabilities of the largest connected part above a threshold, its holes filled."""
+    parts, count = ndi.label(values >= threshold)
+    if count == 0:
+        return np.zeros_like(values)
+    largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    filled = ndi.binary_fill_holes(largest)
+    values = np.where(filled & ~largest, 1.0, values)
+    values[~ndi.binary_dilation(filled)] = 0.0
+    return values.astype(np.float32)
 
 
-def _cubic(axes: Axes, spacing_mm: float) -> Axes:
-    i, j, k = (axis.with_spacing(spacing_mm) for axis in axes)
-    return i, j, k
-
-
-def _down(hu: np.ndarray, axes: Axes, target: Axes) -> Float[np.ndarray, "a b c"]:
-    """The scan in the networks' window on other voxels, a few slices at a time."""
-    along = weights(axes[2], target[2])
-    out = np.empty([axis.count for axis in target], np.float32)
-    for start in range(0, target[2].count, SLAB):
-        rows = along[start : start + SLAB]
-        used = np.flatnonzero(rows.any(axis=0))
-        source = slice(int(used[0]), int(used[-1]) + 1)
-        part = np.clip(hu[:, :, source], LOWEST_HU, HIGHEST_HU)
-        first = (axes[0], axes[1], axes[2].part(source.start, part.shape[2]))
-        flat = resize(part, first, (target[0], target[1], first[2]))
-        out[:, :, start : start + SLAB] = np.tensordot(flat, rows[:, source].T, axes=1)
-    return out
-
-
-def _bounded(source: Axis, target: Axis) -> Float[np.ndarray, "target source"]:
-    """Interpolation weights that are zero for targets beyond the source's outermost voxels."""
-    matrix = weights(source, target)
-    half = 0.5 * source.spacing_mm
-    ends = source.centres_mm[[0, -1]]
-    outside = (target.centres_mm < ends[0] - half) | (target.centres_mm > ends[1] + half)
-    matrix[outside] = 0.0
-    return matrix
+def _predict(
+    network: Network,
+    images: dict[str, torch.Tensor],
+    *,
+    stage: int,
+    where: torch.Tensor | None = None,
+) -> np.ndarray:
+    names = tuple(images)
+    beyond = tuple(0.0 if n == LIVER_GIVEN else PATCH_EDGE[n.split("_")[0]][stage] for n in names)
+    return predict(
+        network.module.on(names),
+        torch.stack([images[n].float() for n in names]),
+        network.card.patch,
+        beyond=beyond,
+        overlap=network.overlap,
+        where=where,
+        temperature=network.card.temperature,
+        mirrored=network.mirrored,
+        device=network.device,
+    )

@@ -1,7 +1,7 @@
-"""The networks by name, and what they are fed.
+"""The networks: one stem that takes any subset of channels, a body by name, one head.
 
-Kept beside each other on purpose: training and prediction must build the same network and scale
-Hounsfield units the same way, or weights lose their meaning.
+Training and prediction build a network from the same `NetworkSpec`, which stands in the model card.
+torch is imported when a network is built, not when a card is read.
 """
 
 from __future__ import annotations
@@ -9,80 +9,60 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import torch
-    from jaxtyping import Float
+from netseg.segment.bodies import BODIES
+from netseg.segment.channels import CHANNELS
 
-LOWEST_HU, HIGHEST_HU = -160.0, 240.0
-"""The window of the LiTS crops; what lies outside is clipped for every scan alike."""
+if TYPE_CHECKING:
+    from netseg.segment.subset import SubsetNetwork
+
+LIVER_GIVEN = "liver"
+"""The extra input of the lesion network: how much of a voxel is liver, as the first network says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkSpec:
-    """A residual U-Net, as it stands in a model card.
+    """A network, as it stands in a model card.
 
     Attributes:
-        in_channels: Images per voxel it reads.
-        channels: Features per level; every level halves the resolution.
-        res_units: Convolutions per residual block.
-        head: Features that a last 1x1x1 convolution turns into the logit. 0 leaves the logit to
-            the U-Net's own last block, which normalises it over the patch: right for an organ that
-            fills a fixed share of every patch, fatal for lesions, which may be absent.
+        inputs: Channels it knows; any subset of them may be given.
+        outputs: Structures it outlines, one logit each.
+        body: Word of `netseg.segment.bodies.BODIES`.
+        filters: Features per level of the body; every level halves the resolution.
+        stride: Edge of the cube of voxels that the stem turns into one, 1 or 2. With 2 the body works
+            on an eighth of the voxels and the head returns to all of them.
+        rare: Outputs that fill few voxels; their logits begin at -4.
     """
 
-    in_channels: int
-    channels: tuple[int, ...]
-    res_units: int = 2
-    head: int = 0
+    inputs: tuple[str, ...] = CHANNELS
+    outputs: tuple[str, ...] = ("liver",)
+    body: str = "dynunet"
+    filters: tuple[int, ...] = (32, 48, 64, 96)
+    stride: int = 2
+    rare: tuple[str, ...] = ("lesion",)
+
+    def __post_init__(self) -> None:
+        """Keep the names known and the sizes possible."""
+        unknown = [n for n in self.inputs if n not in (*CHANNELS, LIVER_GIVEN)]
+        if unknown or len(set(self.inputs)) != len(self.inputs) or not self.inputs:
+            raise ValueError(
+                f"inputs are distinct names of {', '.join((*CHANNELS, LIVER_GIVEN))}; got "
+                f"{', '.join(self.inputs) or 'none'}."
+            )
+        if not self.outputs or self.stride not in (1, 2) or len(self.filters) < 2:
+            raise ValueError(
+                f"a network needs outputs, a stride of 1 or 2 and two levels; got {self.outputs}, "
+                f"{self.stride} and {self.filters}."
+            )
+        if self.body not in BODIES:
+            raise ValueError(f"body is one of {', '.join(sorted(BODIES))}; got {self.body!r}.")
 
     @property
     def multiple(self) -> int:
         """Patch edges must be multiples of this."""
-        return 2 ** (len(self.channels) - 1)
+        return self.stride * 2 ** (len(self.filters) - 1)
 
-    def build(self) -> torch.nn.Module:
-        """The network with random weights; one logit per voxel."""
-        from monai.networks.nets.unet import UNet
-        from torch import nn
+    def build(self) -> SubsetNetwork:
+        """The network with random weights."""
+        from netseg.segment.subset import SubsetNetwork
 
-        unet = UNet(
-            spatial_dims=3,
-            in_channels=self.in_channels,
-            out_channels=self.head or 1,
-            channels=self.channels,
-            strides=(2,) * (len(self.channels) - 1),
-            num_res_units=self.res_units,
-        )
-        if not self.head:
-            return unet
-        last = nn.Conv3d(self.head, 1, kernel_size=1)
-        if last.bias is not None:
-            nn.init.constant_(last.bias, -4.0)  # lesions are rare: two voxels in a hundred
-        return nn.Sequential(unet, nn.PReLU(), last)
-
-
-def liver_input(hu: Float[torch.Tensor, "*b i j k"]) -> Float[torch.Tensor, "*b 1 i j k"]:
-    """Hounsfield units as the liver network reads them: one channel in [-1, 1]."""
-    middle, half = 0.5 * (LOWEST_HU + HIGHEST_HU), 0.5 * (HIGHEST_HU - LOWEST_HU)
-    return ((hu.clamp(LOWEST_HU, HIGHEST_HU) - middle) / half).unsqueeze(-4)
-
-
-def lesion_input(
-    hu: Float[torch.Tensor, "i j k"], liver: Float[torch.Tensor, "i j k"], liver_hu: float
-) -> Float[torch.Tensor, "3 i j k"]:
-    """Channels of the lesion network.
-
-    Args:
-        hu: The scan in Hounsfield units.
-        liver: Probability or mask of liver on the same voxels.
-        liver_hu: Median of the scan inside the liver.
-
-    Returns:
-        The scan in its window; the scan against the liver's median, 60 HU to one, cut at ±2;
-        the liver.
-    """
-    import torch
-
-    window = liver_input(hu)[0]
-    against_liver = ((hu.clamp(LOWEST_HU, HIGHEST_HU) - liver_hu) / 60.0).clamp(-2.0, 2.0)
-    return torch.stack((window, against_liver, liver.to(window.dtype)))
+        return SubsetNetwork(self)

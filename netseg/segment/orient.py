@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from netseg.domain import Grid
 from netseg.segment.sampling import Axis
 
 if TYPE_CHECKING:
-    from netseg.domain import Grid
+    from netseg.segment.sampling import Axes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +56,22 @@ class Orientation:
             Axis(count=grid.shape[n], spacing_mm=grid.spacing_mm[n]) for n in self.order
         )
         return left, back, head
+
+    def grid(self, scan: Grid, axes: Axes) -> Grid:
+        """The grid of an array turned to L, P, S whose voxels lie at `axes`.
+
+        Args:
+            scan: The grid the orientation was made of; its first turned voxel is the origin of
+                `axes`.
+            axes: Any voxels along the same axes.
+        """
+        signs = np.where(self.flipped, -1.0, 1.0)
+        directions = scan.directions[:, list(self.order)] * signs
+        corner = np.zeros(3)
+        for array_axis, flip in zip(self.order, self.flipped, strict=True):
+            corner[array_axis] = scan.shape[array_axis] - 1 if flip else 0
+        affine = np.eye(4)
+        affine[:3, :3] = directions * [axis.spacing_mm for axis in axes]
+        affine[:3, 3] = scan.to_mm(corner) + directions @ [axis.first_mm for axis in axes]
+        i, j, k = (axis.count for axis in axes)
+        return Grid(shape=(i, j, k), affine_lps=affine, frame_uid=scan.frame_uid)

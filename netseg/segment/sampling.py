@@ -57,6 +57,10 @@ class Axis:
         return Axis(count=count, spacing_mm=self.spacing_mm, first_mm=first_mm)
 
 
+Axes = tuple[Axis, Axis, Axis]
+"""The voxels of an array whose axes run along L, P, S."""
+
+
 def weights(source: Axis, target: Axis) -> Float[np.ndarray, "target source"]:
     """How much each source voxel gives to each target voxel; rows sum to one.
 
@@ -82,6 +86,16 @@ def apply(
     for axis in order:
         out = np.moveaxis(np.tensordot(along[axis], out, axes=(1, axis)), 0, axis)
     return np.ascontiguousarray(out)
+
+
+def bounded(source: Axis, target: Axis) -> Float[np.ndarray, "target source"]:
+    """Weights that are zero for targets beyond the source's outermost voxels."""
+    matrix = weights(source, target)
+    half = 0.5 * source.spacing_mm
+    ends = source.centres_mm[[0, -1]]
+    beyond = (target.centres_mm < ends[0] - half) | (target.centres_mm > ends[1] + half)
+    matrix[beyond] = 0.0
+    return matrix
 
 
 def resize(

@@ -55,24 +55,28 @@ def predict(
     beyond: tuple[float, ...],
     overlap: float = 0.5,
     where: torch.Tensor | None = None,
+    temperature: float = 1.0,
+    mirrored: bool = False,
     device: torch.device,
 ) -> np.ndarray:
-    """Probability per voxel.
+    """Probability per voxel and output.
 
     Patches are weighed by a bell curve. On CUDA and on processors with bf16 arithmetic the network
     runs in bf16.
 
     Args:
-        network: One logit per voxel.
+        network: Logits (b, o, i, j, k) of (b, c, i, j, k).
         image: Channels first, (c, i, j, k).
         patch: Voxels of a patch.
         beyond: What each channel holds outside the image, where that is smaller than a patch.
         overlap: Share of the patch edge that neighbours have in common.
         where: Patches that hold none of these voxels are skipped; their probability is 0.
+        temperature: What logits are divided by.
+        mirrored: Average over the patch as it is and turned round along each axis.
         device: Where to compute.
 
     Returns:
-        (i, j, k) float32.
+        (o, i, j, k) float32.
 
     Raises:
         StudyRejectedError: If the network answers with NaN.
@@ -82,17 +86,22 @@ def predict(
     if where is not None:
         where = _pad(where[None].float(), patch, (0.0,))[0] > 0
     full = tuple(int(n) for n in padded.shape[1:])
-    total, weight = torch.zeros(full), torch.zeros(full)
+    total: torch.Tensor | None = None
+    weight = torch.zeros(full)
     bell = _bell(patch)
     for place in places(full, patch, overlap):  # pyright: ignore[reportArgumentType]
         if where is not None and not bool(where[place].any()):
             continue
         part = padded[(slice(None), *place)][None].to(device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=runs_bf16(device)):
-            logits = network(part)
-        total[place] += torch.sigmoid(logits[0, 0].float()).cpu() * bell
+        found = _answer(network, part, temperature, mirrored=mirrored).cpu()
+        if total is None:
+            total = torch.zeros((found.shape[0], *full))
+        total[(slice(None), *place)] += found * bell
         weight[place] += bell
-    answer = (total / weight.clamp_min(1e-5))[: shape[0], : shape[1], : shape[2]].numpy()
+    if total is None:
+        raise ValueError("`where` holds no voxel: there is nothing to predict.")
+    total /= weight.clamp_min(1e-5)
+    answer = total[:, : shape[0], : shape[1], : shape[2]].numpy()
     if not np.isfinite(answer).all():
         raise StudyRejectedError(
             Code.NON_FINITE_OUTPUT,
@@ -100,6 +109,20 @@ def predict(
             hint="Check the weights with `netseg validate --weights FILE`.",
         )
     return answer
+
+
+def _answer(
+    network: torch.nn.Module, part: torch.Tensor, temperature: float, *, mirrored: bool
+) -> torch.Tensor:
+    """Probabilities (o, i, j, k) of one patch."""
+    turns: list[list[int]] = [[], [2], [3], [4]] if mirrored else [[]]
+    found = []
+    for axes in turns:
+        turned = part.flip(axes).contiguous(memory_format=torch.channels_last_3d)
+        with torch.autocast(part.device.type, torch.bfloat16, enabled=runs_bf16(part.device)):
+            logits = network(turned)
+        found.append(torch.sigmoid(logits[0].float() / temperature).flip([a - 1 for a in axes]))
+    return torch.stack(found).mean(0)
 
 
 def _pad(

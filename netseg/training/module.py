@@ -1,4 +1,4 @@
-"""The Lightning module: one logit per voxel, Dice and cross-entropy, averaged weights."""
+"""The Lightning module: Dice and cross-entropy at two resolutions, averaged weights."""
 
 from __future__ import annotations
 
@@ -7,24 +7,42 @@ from typing import TYPE_CHECKING, Any
 
 import pytorch_lightning as pl
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import avg_pool3d, binary_cross_entropy_with_logits
 
 if TYPE_CHECKING:
+    from jaxtyping import Float
+
     from netseg.segment.networks import NetworkSpec
+    from netseg.training.sample import Sample
 
 
-def dice_and_cross_entropy(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    """Soft Dice loss over the whole batch plus voxel-wise cross-entropy.
+SMOOTH = 100.0  # voxels
+
+
+def dice_and_cross_entropy(
+    logits: Float[torch.Tensor, "b o i j k"],
+    truth: Float[torch.Tensor, "b o i j k"],
+    weight: Float[torch.Tensor, "b o i j k"] | None = None,
+) -> Float[torch.Tensor, ""]:
+    """Soft Dice loss plus voxel-wise cross-entropy, averaged over the outputs.
 
     The Dice term counts the batch as one region and is smoothed by a hundred voxels: a patch
     without any lesion then asks for nothing but silence, and does not divide by zero.
+
+    Args:
+        logits: One per output and voxel.
+        truth: Masks, or shares of a coarser voxel, in [0, 1].
+        weight: How much each voxel counts; 0 where the truth is not known. All alike when None.
     """
     logits = logits.float()
     probability = torch.sigmoid(logits)
-    overlap = (probability * truth).sum()
-    both = probability.sum() + truth.sum()
-    dice = 1.0 - (2.0 * overlap + 100.0) / (both + 100.0)
-    return dice + binary_cross_entropy_with_logits(logits, truth)
+    weight = torch.ones_like(truth) if weight is None else weight
+    axes = (0, 2, 3, 4)
+    overlap = (weight * probability * truth).sum(axes)
+    both = (weight * (probability + truth)).sum(axes)
+    dice = 1.0 - (2.0 * overlap + SMOOTH) / (both + SMOOTH)
+    entropy = binary_cross_entropy_with_logits(logits, truth, weight, reduction="none").mean(axes)
+    return (dice + entropy).mean()
 
 
 class VoxelClassifier(pl.LightningModule):
@@ -66,17 +84,20 @@ class VoxelClassifier(pl.LightningModule):
         self.averaged.load_state_dict(self.network.state_dict())
         self.averaged.requires_grad_(requires_grad=False)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits of the trained network, (b, 1, i, j, k)."""
-        return self.network(x.contiguous(memory_format=torch.channels_last_3d))
+    def forward(self, x: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
+        """Logits of the trained network, (b, o, i, j, k)."""
+        return self.network(x.contiguous(memory_format=torch.channels_last_3d), given)
 
-    def training_step(
-        self, batch: tuple[torch.Tensor, torch.Tensor], batch_idx: int
-    ) -> torch.Tensor:
-        """Loss of one step."""
+    def training_step(self, batch: Sample, batch_idx: int) -> torch.Tensor:
+        """Loss of one step, at every voxel and, at half its weight, at the stem's resolution."""
         del batch_idx
-        image, truth = batch
-        loss = dice_and_cross_entropy(self(image), truth)
+        image, given, truth, weight = batch
+        image = image.contiguous(memory_format=torch.channels_last_3d)
+        fine, coarse = self.network.both(image, given[0])
+        loss = dice_and_cross_entropy(fine, truth, weight)
+        if self.spec.stride > 1:
+            truth, weight = avg_pool3d(truth, self.spec.stride), avg_pool3d(weight, self.spec.stride)
+            loss = (loss + 0.5 * dice_and_cross_entropy(coarse, truth, weight)) / 1.5
         self.log("loss", loss.detach(), on_step=True, on_epoch=False)
         return loss
 

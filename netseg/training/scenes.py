@@ -1,8 +1,8 @@
-"""Scenes that patches are cut from: a body region in Hounsfield units with liver and lesions named."""
+"""Scenes that patches are cut from: the images of a body region with liver and lesions named."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path  # noqa: TC003 (resolved at run time by the registry's signatures)
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +13,12 @@ from netseg.domain import Code, EnvironmentFaultError
 from netseg.segment.sampling import Axis, resize
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Float
 
-LIVER, LESION = 1, 2
+LIVER, LESION, UNSEEN = 1, 2, 255
+PORTAL = "ct_portal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,28 +27,47 @@ class Scene:
 
     Attributes:
         name: Where it is from.
-        hu: Hounsfield units, (i, j, k) float32.
-        labels: 0 background, 1 liver, 2 lesion; (i, j, k) uint8.
+        images: HU, SUVbw or signal by channel, each (i, j, k) float32.
+        labels: 0 background, 1 liver, 2 lesion, 255 nobody looked; (i, j, k) uint8.
         spacing_mm: Voxel edge.
-        clean: Whether unlabelled lesions are known to be absent, so that painting is truthful.
+        clean: Whether every lesion is outlined, so that the rest of the liver teaches "no lesion"
+            and painting further ones is truthful.
         real: Whether the liver is a patient's.
     """
 
     name: str
-    hu: torch.Tensor
+    images: Mapping[str, torch.Tensor]
     labels: torch.Tensor
     spacing_mm: float
     clean: bool
-    real: bool
+    real: bool = True
 
     def __post_init__(self) -> None:
-        """Keep image and labels of one shape, and the liver present."""
-        if self.hu.shape != self.labels.shape:
-            raise ValueError(
-                f"{self.name}: image {tuple(self.hu.shape)}, labels {tuple(self.labels.shape)}."
-            )
-        if not bool((self.labels > 0).any()):
+        """Keep images and labels of one shape, and the liver present."""
+        for channel, image in self.images.items():
+            if image.shape != self.labels.shape:
+                raise ValueError(
+                    f"{self.name}: {channel} is {tuple(image.shape)}, labels are "
+                    f"{tuple(self.labels.shape)}."
+                )
+        if not bool(self.liver.any()):
             raise ValueError(f"{self.name}: a scene needs a liver.")
+
+    @property
+    def liver(self) -> torch.Tensor:
+        """The liver, lesions included."""
+        return (self.labels == LIVER) | (self.labels == LESION)
+
+    @property
+    def hu(self) -> torch.Tensor:
+        """The portal venous CT."""
+        return self.images[PORTAL]
+
+    def with_ct(self, hu: np.ndarray, labels: np.ndarray | None = None) -> Scene:
+        """The scene with another portal venous CT, and other labels where given."""
+        named = self.labels if labels is None else torch.from_numpy(labels)
+        image = torch.from_numpy(np.asarray(hu, np.float32))
+        return replace(self, images={PORTAL: image}, labels=named)
 
 
 def read_lps(path: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
@@ -103,7 +125,7 @@ def lits_crops(root: Path, cases: tuple[str, ...], spacing_mm: float) -> list[Sc
         scenes.append(
             Scene(
                 name=case,
-                hu=torch.from_numpy(to_cubic(hu, size_mm, spacing_mm)),
+                images={PORTAL: torch.from_numpy(to_cubic(hu, size_mm, spacing_mm))},
                 labels=torch.from_numpy(labels_to_cubic(labels, size_mm, spacing_mm)),
                 spacing_mm=spacing_mm,
                 clean=True,
@@ -128,7 +150,7 @@ def bare_livers(
         scenes.append(
             Scene(
                 name=case,
-                hu=torch.from_numpy(to_cubic(hu, size_mm, spacing_mm)),
+                images={PORTAL: torch.from_numpy(to_cubic(hu, size_mm, spacing_mm))},
                 labels=torch.from_numpy(labels_to_cubic(liver > 0, size_mm, spacing_mm)),
                 spacing_mm=spacing_mm,
                 clean=case in clean,

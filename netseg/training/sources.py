@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 
-from netseg.training.scenes import Scene, bare_livers, lits_crops
+import netseg
+from netseg.training.anatomy_file import read_anatomy, write_anatomy
+from netseg.training.scenes import bare_livers, lits_crops
 from netseg.training.surroundings import extend, heal, transplant
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from netseg.phantom.synthesis import Anatomy
 
 logger = logging.getLogger(__name__)
 
@@ -116,39 +119,40 @@ class TransplantSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PhantomSource:
-    """Procedural abdomens with lesions whose truth is known.
+class AnatomySource:
+    """Procedural abdomens without lesions, which `netseg.phantom.synthesis` fills with them.
 
     Attributes:
         count: How many.
         spacing_mm: Voxel edge.
         first_seed: Their seeds count up from here; the hold-out's begin at 900000.
-        weight: Chance of the family against the others.
+        margin_mm: How much is kept around the liver.
+        cache: Folder where drawn bodies are kept for the next run; None draws them again.
     """
 
     count: int
     spacing_mm: float
     first_seed: int = 1000
-    weight: float = 1.0
+    margin_mm: float = 30.0
+    cache: str | None = None
 
-    def scenes(self) -> list[Scene]:
-        """The phantoms, axes along LPS."""
-        from netseg.phantom import training_case
+    def anatomies(self) -> list[Anatomy]:
+        """The bodies, axes along LPS."""
+        seeds = range(self.first_seed, self.first_seed + self.count)
+        logger.info("drawing %d anatomies", self.count)
+        return [self._anatomy(seed) for seed in seeds]
 
-        made = []
-        for seed in range(self.first_seed, self.first_seed + self.count):
-            hu, labels, _ = training_case(seed, spacing_mm=self.spacing_mm)
-            made.append(
-                Scene(
-                    name=f"phantom {seed}",
-                    hu=torch.as_tensor(np.asarray(hu, np.float32)),
-                    labels=torch.as_tensor(np.asarray(labels).astype(np.uint8)),
-                    spacing_mm=self.spacing_mm,
-                    clean=True,
-                    real=False,
-                )
-            )
-        return made
+    def _anatomy(self, seed: int) -> Anatomy:
+        from netseg.phantom.synthesis import draw_anatomy
+
+        if self.cache is None:
+            return draw_anatomy(seed, self.spacing_mm, margin_mm=self.margin_mm)
+        what = f"{netseg.__version__}_{seed}_{self.spacing_mm:g}_{self.margin_mm:g}"
+        file = Path(self.cache) / f"anatomy_{what}.safetensors"
+        if not file.is_file():
+            drawn = draw_anatomy(seed, self.spacing_mm, margin_mm=self.margin_mm)
+            write_anatomy(drawn, file)
+        return read_anatomy(file, self.spacing_mm)
 
 
 def gather(sources: Sequence[Source]) -> tuple[list[Scene], list[float]]:
@@ -158,6 +162,6 @@ def gather(sources: Sequence[Source]) -> tuple[list[Scene], list[float]]:
     for source in sources:
         family = source.scenes()
         logger.info("%s: %d scenes", type(source).__name__, len(family))
-        scenes += [replace(s, hu=s.hu.clamp(-160.0, 240.0)) for s in family]
+        scenes += family
         weights += [source.weight / len(family)] * len(family)
     return scenes, weights

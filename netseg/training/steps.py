@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader, Dataset
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from netseg.training.sample import Sample
+
 logger = logging.getLogger(__name__)
 
-Sample = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +53,7 @@ class Curriculum:
         return self._current[1](step)
 
 
-class _Chunk(Dataset[Sample]):
+class _Chunk(Dataset["Sample"]):
     """The steps of one epoch, by their number since the beginning of training."""
 
     def __init__(self, task: Callable[[int], Sample], first: int, steps: int) -> None:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.ndimage
-import torch
 
 if TYPE_CHECKING:
     from netseg.training.scenes import Scene
@@ -45,9 +44,7 @@ def extend(scene: Scene, shape: tuple[int, int, int], rng: np.random.Generator) 
     outside[where] = hu
     named = np.zeros(full, np.uint8)
     named[where] = labels
-    return replace(
-        scene, hu=torch.from_numpy(outside.astype(np.float32)), labels=torch.from_numpy(named)
-    )
+    return scene.with_ct(outside, named)
 
 
 def _clear_beyond_skin(outside: np.ndarray, hu: np.ndarray, where: tuple[slice, ...]) -> None:
@@ -129,12 +126,7 @@ def transplant(host: Scene, donor: Scene, rng: np.random.Generator) -> Scene:
     hu[into] = hu[into] * (1 - inside) + donor.hu.numpy()[out] * inside
     named = np.zeros(hu.shape, np.uint8)
     named[into] = donor.labels.numpy()[out]
-    return replace(
-        donor,
-        name=f"{donor.name} in {host.name}",
-        hu=torch.from_numpy(hu.astype(np.float32)),
-        labels=torch.from_numpy(named),
-    )
+    return replace(donor.with_ct(hu, named), name=f"{donor.name} in {host.name}")
 
 
 def heal(scene: Scene, rng: np.random.Generator) -> Scene:
@@ -160,7 +152,7 @@ def heal(scene: Scene, rng: np.random.Generator) -> Scene:
     fill = median + spread * grain / grain.std() - 2.0
     soft = ndi.gaussian_filter(dark.astype(np.float32), 0.7) * liver
     hu = hu * (1 - soft) + fill * soft
-    return replace(scene, hu=torch.from_numpy(hu.astype(np.float32)), clean=True)
+    return replace(scene.with_ct(hu), clean=True)
 
 
 def _hole(old: np.ndarray, rng: np.random.Generator) -> np.ndarray:

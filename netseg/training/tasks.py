@@ -1,24 +1,28 @@
 """What one training step sees: a function of the step's number and nothing else.
 
 Every draw of chance comes from (seed, step), so a run that is interrupted and resumed sees exactly
-what an uninterrupted one would have seen.
+what an uninterrupted one would have seen. Which channels a step has comes from (seed,
+step // batch): all patches of a batch have the same.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
 
-from netseg.segment.networks import lesion_input, liver_input
-from netseg.training.contrast import Contrast, blur, chance, uniform
-from netseg.training.paint import LesionPrior, paint
-from netseg.training.scenes import LESION
+from netseg.segment.intensity import absolute, against_liver
+from netseg.segment.networks import LIVER_GIVEN
+from netseg.training.contrast import bend_greys, blur, chance, uniform
+from netseg.training.sample import Sample, lesion_weight
+from netseg.training.scenes import PORTAL
+from netseg.training.subsets import MR, draw_subset
 
 if TYPE_CHECKING:
-    from netseg.training.scenes import Scene
-    from netseg.training.warp import Warp
+    from collections.abc import Sequence
+
+    from netseg.training.patches import Middle, Patch, RealPatches, SyntheticPatches
 
 
 def generator_of(seed: int, step: int) -> torch.Generator:
@@ -28,10 +32,41 @@ def generator_of(seed: int, step: int) -> torch.Generator:
     return generator
 
 
-def pick(scenes: list[Scene], weights: list[float], generator: torch.Generator) -> Scene:
-    """One scene, with a chance in proportion to its weight."""
-    chosen = torch.multinomial(torch.tensor(weights), 1, generator=generator)
-    return scenes[int(chosen)]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mixture:
+    """Real patches and synthetic ones.
+
+    Attributes:
+        real: Patches of real scans; None where there are none.
+        synthetic: Patches of procedural abdomens; None where there are none.
+        synthetic_share: Share of the steps that see the latter, where there are both.
+        disguised: Share of real CT patches that pass for MR: their grey values are bent at random.
+    """
+
+    real: RealPatches | None = None
+    synthetic: SyntheticPatches | None = None
+    synthetic_share: float = 0.5
+    disguised: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Keep at least one of both."""
+        if self.real is None and self.synthetic is None:
+            raise ValueError("training needs real scenes, anatomies, or both; got neither.")
+
+    def draw(self, middle: Middle, seed: int, step: int, batch: int) -> Patch:
+        """The patch of a step."""
+        shared, own = generator_of(seed, step // batch), generator_of(seed + 1, step)
+        synthetic = self.real is None or (
+            self.synthetic is not None and chance(self.synthetic_share, shared)
+        )
+        if synthetic and self.synthetic is not None:
+            return self.synthetic(middle, own, draw_subset(shared))
+        assert self.real is not None
+        patch = self.real(middle, own)
+        if PORTAL in patch.images and chance(self.disguised, shared):
+            name = MR[int(torch.randint(len(MR), (), generator=shared))]
+            return replace(patch, images={name: bend_greys(patch.images[PORTAL], own)})
+        return patch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,116 +74,100 @@ class LiverTask:
     """Find the liver, lesions included, at a coarse spacing.
 
     Attributes:
-        scenes: What to cut from.
-        weights: Chance of each scene, in proportion.
+        inputs: The network's channels.
+        patches: Where patches come from.
         seed: First half of every step's seed.
-        warp: Patch size and bending.
-        contrast: Change of Hounsfield units.
-        prior: Lesions painted into real livers.
-        painted: Share of the steps in which they are.
-        jitter_mm: How far the patch's middle may lie from the liver's.
+        batch: Patches per step.
+        jitter: How far the patch's middle may lie from the liver's, as a share of the liver's size.
     """
 
-    scenes: list[Scene]
-    weights: list[float]
+    inputs: tuple[str, ...]
+    patches: Mixture
     seed: int
-    warp: Warp
-    contrast: Contrast = field(default_factory=Contrast)
-    prior: LesionPrior = field(default_factory=lambda: LesionPrior(radius_mm=(6.0, 45.0)))
-    painted: float = 0.5
-    jitter_mm: float = 70.0
+    batch: int = 1
+    jitter: float = 0.35
 
-    def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Network input (1, i, j, k) and truth (1, i, j, k) of one step."""
-        generator = generator_of(self.seed, step)
-        scene = pick(self.scenes, self.weights, generator)
-        where = (scene.labels > 0).nonzero().float()
-        middle = 0.5 * (where.amin(0) + where.amax(0))
-        reach = self.jitter_mm / scene.spacing_mm
-        centre = middle + reach * (2.0 * torch.rand(3, generator=generator) - 1.0)
-        hu, labels = self.warp(scene.hu, scene.labels, centre, generator)
-        liver = labels > 0
-        if scene.real and chance(self.painted, generator):
-            count = int(torch.randint(1, 4, (), generator=generator))
-            hu, _ = paint(
-                hu, liver, count, spacing_mm=scene.spacing_mm, prior=self.prior, generator=generator
-            )
-        hu = self.contrast(hu, liver, generator)
-        return liver_input(hu), liver[None].float()
+    def __call__(self, step: int) -> Sample:
+        """Input and truth of one step; the output is the liver."""
+        patch = self.patches.draw(self._near_the_middle, self.seed, step, self.batch)
+        names = [c for c in self.inputs if c in patch.images]
+        image = torch.stack([absolute(c, patch.images[c]) for c in names])
+        truth = patch.liver[None].float()
+        return Sample(image, _places(self.inputs, names), truth, torch.ones_like(truth))
+
+    def _near_the_middle(
+        self, liver: torch.Tensor, lesions: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        del lesions
+        low, high = extent(liver)
+        reach = self.jitter * (high - low)
+        return 0.5 * (low + high) + reach * (2.0 * torch.rand(3, generator=generator) - 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LesionTask:
-    """Find lesions inside the liver at a fine spacing.
+    """Find lesions, and the liver itself once more, at a fine spacing inside and around the liver.
 
     Attributes:
-        scenes: What to cut from.
-        weights: Chance of each scene, in proportion.
+        inputs: The network's channels, `LIVER_GIVEN` among them.
+        patches: Where patches come from.
         seed: First half of every step's seed.
-        warp: Patch size and bending.
-        contrast: Change of Hounsfield units.
-        prior: What painted lesions look like.
-        small: A second prior, of small lesions; painted in half of the cases.
-        empty: Share of steps on clean livers without any painted lesion.
+        patch: Voxels of a patch.
+        batch: Patches per step.
+        missed: Share of steps in which the given liver leaves lesions out, as a first network does.
     """
 
-    scenes: list[Scene]
-    weights: list[float]
+    inputs: tuple[str, ...]
+    patches: Mixture
     seed: int
-    warp: Warp
-    contrast: Contrast = field(default_factory=Contrast)
-    prior: LesionPrior = field(default_factory=LesionPrior)
-    small: LesionPrior = field(default_factory=lambda: LesionPrior(radius_mm=(2.5, 8.0)))
-    empty: float = 0.2
+    patch: tuple[int, int, int]
+    batch: int = 1
+    missed: float = 0.3
 
-    def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Network input (3, i, j, k) and truth (1, i, j, k) of one step."""
-        generator = generator_of(self.seed, step)
-        scene = pick(self.scenes, self.weights, generator)
-        hu, labels = self.warp(scene.hu, scene.labels, self._centre(scene, generator), generator)
-        liver, lesions = labels > 0, labels == LESION
-        if scene.clean and not chance(self.empty, generator):
-            hu, lesions = self._paint(hu, liver, lesions, scene, generator)
-        hu = self.contrast(hu, liver, generator)
-        given = self._given_liver(liver, lesions, generator)
-        inside = hu[given > 0.5]
-        liver_hu = float(inside.median()) if inside.numel() else 100.0
-        return lesion_input(hu, given, liver_hu), lesions[None].float()
+    def __call__(self, step: int) -> Sample:
+        """Input and truth of one step; the outputs are lesion and liver."""
+        patch = self.patches.draw(self._on_liver, self.seed, step, self.batch)
+        generator = generator_of(self.seed + 2, step)
+        given = self._given_liver(patch, generator)
+        names = [c for c in self.inputs if c in patch.images]
+        inside = given > 0.5
+        image = [against_liver(c, patch.images[c], inside) for c in names]
+        image = torch.stack([*image, given])
+        truth = torch.stack((patch.lesions, patch.liver)).float()
+        weight = torch.ones_like(truth)
+        weight[0] = lesion_weight(patch.lesions, patch.unseen)
+        return Sample(image, _places(self.inputs, [*names, LIVER_GIVEN]), truth, weight)
 
-    def _centre(self, scene: Scene, generator: torch.Generator) -> torch.Tensor:
-        lesions = (scene.labels == LESION).nonzero()
-        on_lesion = len(lesions) > 0 and chance(0.5, generator)
-        where = lesions if on_lesion else (scene.labels > 0).nonzero()
-        middle = where[int(torch.randint(len(where), (), generator=generator))].float()
-        shift = 2.0 * torch.rand(3, generator=generator) - 1.0
-        return middle + shift * 0.3 * torch.tensor(self.warp.patch)
-
-    def _paint(
-        self,
-        hu: torch.Tensor,
-        liver: torch.Tensor,
-        lesions: torch.Tensor,
-        scene: Scene,
-        generator: torch.Generator,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Large and small lesions, kept off those that are already there."""
-        for prior, most in ((self.prior, 3), (self.small, 6)):
-            if chance(0.7, generator):
-                count = int(torch.randint(1, most + 1, (), generator=generator))
-                free = liver & ~lesions
-                hu, painted = paint(
-                    hu, free, count, spacing_mm=scene.spacing_mm, prior=prior, generator=generator
-                )
-                lesions = lesions | painted
-        return hu, lesions
-
-    def _given_liver(
+    def _on_liver(
         self, liver: torch.Tensor, lesions: torch.Tensor, generator: torch.Generator
     ) -> torch.Tensor:
+        spots = lesions.nonzero() if chance(0.5, generator) else lesions.new_zeros((0, 3))
+        where = spots if len(spots) else liver.nonzero()
+        middle = where[int(torch.randint(len(where), (), generator=generator))].float()
+        shift = 2.0 * torch.rand(3, generator=generator) - 1.0
+        return middle + shift * 0.3 * torch.tensor(self.patch)
+
+    def _given_liver(self, patch: Patch, generator: torch.Generator) -> torch.Tensor:
         """The liver as the first network would give it: blurred, a bit too small or too large."""
-        if chance(0.25, generator):
-            liver = liver & ~lesions  # it misses lesions that look unlike liver
-        sigma = uniform(0.8, 2.5, generator)
+        liver = patch.liver
+        if chance(self.missed, generator):
+            liver = liver & ~patch.lesions  # it misses lesions that look unlike liver
+        sigma = uniform(0.8, 3.0, generator)
         soft = blur(liver.float(), (sigma, sigma, sigma))
         cut = uniform(0.25, 0.75, generator)
         return torch.sigmoid(12.0 * (soft - cut))
+
+
+def extent(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """First and last voxel of a region along each axis, without listing its voxels."""
+    ends = []
+    for axis in range(3):
+        others = [a for a in range(3) if a != axis]
+        hit = mask.any(dim=others[1]).any(dim=others[0]).nonzero().flatten()
+        ends.append((float(hit[0]), float(hit[-1])))
+    low, high = zip(*ends, strict=True)
+    return torch.tensor(low), torch.tensor(high)
+
+
+def _places(inputs: Sequence[str], names: Sequence[str]) -> torch.Tensor:
+    return torch.tensor([inputs.index(n) for n in names])

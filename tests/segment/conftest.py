@@ -4,11 +4,14 @@ import pytest
 import torch
 
 from netseg.segment.card import NetworkCard
-from netseg.segment.networks import NetworkSpec
+from netseg.segment.channels import CHANNELS
+from netseg.segment.networks import LIVER_GIVEN, NetworkSpec
 from netseg.training.export import export
 
-LIVER = NetworkSpec(in_channels=1, channels=(4, 8), res_units=0)
-LESIONS = NetworkSpec(in_channels=3, channels=(4, 8), res_units=0)
+LIVER = NetworkSpec(outputs=("liver",), body="unet", filters=(4, 8))
+LESIONS = NetworkSpec(
+    inputs=(*CHANNELS, LIVER_GIVEN), outputs=("lesion", "liver"), body="unet", filters=(4, 8)
+)
 
 
 def entry(spec, spacing_mm):
@@ -17,7 +20,7 @@ def entry(spec, spacing_mm):
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Random weights with their card; `first_ct`'s shape in small."""
+    """Random weights with their card; the shipped model's shape in small."""
     torch.manual_seed(0)
     path = tmp_path / "tiny.safetensors"
     networks = {

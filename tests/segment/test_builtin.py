@@ -18,8 +18,9 @@ from netseg.domain import (
     Volume,
 )
 from netseg.segment import BuiltinBackend, load_weights
-from netseg.segment.builtin import build, pick_device
+from netseg.segment.builtin import build
 from netseg.segment.cascade import Network
+from netseg.segment.device import pick_device
 from netseg.segment.windows import places, predict
 
 LIVER_CENTRE_MM = np.array((20.0, -30.0, 40.0))
@@ -27,14 +28,19 @@ LESION_CENTRE_MM = np.array((35.0, -20.0, 50.0))
 
 
 class BrighterThan(torch.nn.Module):
-    """One can check it on paper: logit 10 above a value of one channel, -10 below."""
+    """One can check it on paper: logit 10 above a value of the first channel, -10 below."""
 
-    def __init__(self, channel, value):
+    def __init__(self, *values):
         super().__init__()
-        self.channel, self.value = channel, value
+        self.values = values
+
+    def on(self, names):
+        """Whatever the channels are."""
+        self.names = names
+        return self
 
     def forward(self, x):  # noqa: D102
-        return torch.where(x[:, self.channel : self.channel + 1] > self.value, 10.0, -10.0)
+        return torch.cat([torch.where(x[:, :1] > v, 10.0, -10.0) for v in self.values], dim=1)
 
 
 def turned_grid(shape, spacing_mm, degrees, *, flipped=False):
@@ -73,8 +79,8 @@ def painted(tiny):
     """A backend whose networks call bright things liver, and brighter ones lesions."""
     backend = BuiltinBackend(tiny)
     card, liver, lesions = backend.networks()
-    liver = Network(card=liver.card, module=BrighterThan(0, -0.325), device=liver.device)
-    lesions = Network(card=lesions.card, module=BrighterThan(0, 0.6), device=lesions.device)
+    liver = Network(card=liver.card, module=BrighterThan(-0.325), device=liver.device)
+    lesions = Network(card=lesions.card, module=BrighterThan(1.1, -2.1), device=lesions.device)
     backend._loaded = (card, liver, lesions)
     return backend
 
@@ -100,12 +106,13 @@ def test_a_lesion_lands_at_its_millimetres_on_any_grid(painted, degrees, flipped
     assert (found.liver.inside | (found.lesions.labels == 0)).all()
 
 
-def test_the_confidence_is_the_mean_probability(painted):
+def test_the_confidence_is_the_mean_probability_of_the_surer_half(painted):
     grid = turned_grid((65, 65, 65), (2.0, 2.0, 2.0), 0.0)
     found = painted.segment(study(spheres(grid), grid))
     assert found.lesion_probability is not None
-    inside = found.lesion_probability.values[found.lesions.labels == 1]
-    assert found.confidence == {1: pytest.approx(float(inside.mean()), abs=1e-5)}
+    inside = np.sort(found.lesion_probability.values[found.lesions.labels == 1])
+    upper = inside[len(inside) // 2 :]
+    assert found.confidence == {1: pytest.approx(float(upper.mean()), abs=1e-5)}
 
 
 def test_the_same_study_gives_the_same_bytes(painted):
@@ -131,8 +138,8 @@ def test_a_liver_of_a_hundred_millilitres_is_none(painted):
 
 def test_a_network_that_answers_nan_is_refused(painted):
     card, liver, lesions = painted._loaded
-    broken = Network(card=lesions.card, module=BrighterThan(0, 0.6), device=lesions.device)
-    broken.module.forward = lambda x: torch.full_like(x[:, :1], torch.nan)
+    broken = Network(card=lesions.card, module=BrighterThan(0.6), device=lesions.device)
+    broken.module.forward = lambda x: torch.full_like(x[:, :2], torch.nan)
     painted._loaded = (card, liver, broken)
     grid = turned_grid((65, 65, 65), (2.0, 2.0, 2.0), 0.0)
     with pytest.raises(StudyRejectedError, match="NON_FINITE_OUTPUT: the network answered NaN"):
@@ -174,6 +181,6 @@ def test_patches_give_the_same_answer_as_the_whole():
     """A voxel-wise network cannot tell patches from the whole image."""
     image = torch.rand((1, 30, 20, 25))
     answer = predict(
-        BrighterThan(0, 0.5), image, (16, 16, 16), beyond=(-1.0,), device=torch.device("cpu")
+        BrighterThan(0.5), image, (16, 16, 16), beyond=(-1.0,), device=torch.device("cpu")
     )
-    assert np.array_equal(answer > 0.5, (image[0] > 0.5).numpy())
+    assert np.array_equal(answer[0] > 0.5, (image[0] > 0.5).numpy())
