@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from netseg.segment.networks import NetworkSpec
+from netseg.training.sample import Sample
 from netseg.training.tasks import generator_of
 
-TINY = NetworkSpec(in_channels=1, channels=(8, 16), res_units=1, head=4)
+TINY = NetworkSpec(inputs=("ct_portal", "pet_sstr"), body="unet", filters=(8, 16), stride=1)
 
 
 def sphere(step):
@@ -17,7 +18,8 @@ def sphere(step):
     at = torch.stack(torch.meshgrid(*[torch.arange(16.0)] * 3, indexing="ij"), dim=-1)
     truth = ((at - centre).norm(dim=-1) < radius).float()
     image = 1.5 * truth + 0.5 * torch.randn((16, 16, 16), generator=generator)
-    return image[None], truth[None]
+    everywhere = torch.ones((1, 16, 16, 16))
+    return Sample(image[None], torch.tensor([0]), truth[None], everywhere)
 
 
 class Recorded:

@@ -27,9 +27,9 @@ def always(task):
 def test_a_sphere_is_learned_in_two_hundred_steps(toy, recorded, tmp_path):
     spec, task = toy
     module = fit(spec, always(task), schedule(200), folder=tmp_path, tracker=recorded, resume=False)
-    image, truth = task(100_000)
+    image, given, truth, _ = task(100_000)
     with torch.no_grad():
-        found = module.averaged.eval()(image[None])[0] > 0
+        found = module.averaged.eval()(image[None], given)[0] > 0
     overlap = 2.0 * float((found * truth).sum()) / float(found.sum() + truth.sum())
     assert overlap > 0.9
     assert recorded.losses[200] < 0.3 * recorded.losses[20]
@@ -90,6 +90,27 @@ def test_the_loss_is_zero_where_a_sure_answer_is_right():
 def test_silence_on_an_empty_patch_costs_nothing():
     nothing = torch.zeros((1, 1, 8, 8, 8))
     assert float(dice_and_cross_entropy(nothing - 40.0, nothing)) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_voxels_nobody_looked_at_teach_nothing():
+    truth = torch.zeros((1, 1, 4, 4, 4))
+    weight = torch.ones_like(truth)
+    weight[..., 2:] = 0.0
+    quiet = torch.full_like(truth, -40.0)
+    loud = quiet.clone()
+    loud[..., 2:] = 40.0
+    assert float(dice_and_cross_entropy(loud, truth, weight)) == pytest.approx(0.0, abs=1e-6)
+    assert float(dice_and_cross_entropy(loud, truth)) > 10.0
+
+
+def test_outputs_are_judged_one_by_one():
+    """One right and one wrong output cost half of two wrong ones."""
+    truth = torch.zeros((1, 2, 4, 4, 4))
+    truth[:, :, :2] = 1.0
+    right = torch.where(truth > 0, 40.0, -40.0)
+    half = torch.cat((right[:, :1], -right[:, 1:]), dim=1)
+    both = float(dice_and_cross_entropy(-right, truth))
+    assert float(dice_and_cross_entropy(half, truth)) == pytest.approx(0.5 * both, rel=1e-5)
 
 
 def test_stages_follow_each_other_and_are_made_when_they_are_reached():

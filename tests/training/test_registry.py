@@ -30,8 +30,8 @@ def test_an_import_path_is_no_word_of_the_table(target):
 
 
 def test_a_misspelt_word_gets_a_suggestion():
-    with pytest.raises(UsageError, match="Did you mean phantoms"):
-        build({"_target_": "phantom"})
+    with pytest.raises(UsageError, match="Did you mean anatomies"):
+        build({"_target_": "anatomy"})
 
 
 def test_a_misspelt_setting_gets_a_suggestion():
@@ -51,6 +51,8 @@ def test_every_training_file_builds(path):
     """Sources are described, not read: no image is needed."""
     document = yaml.safe_load(path.read_text())
     spec = build(document["network"])
+    if document["network"]["_target_"] != "network":
+        return  # the segments have a network and a card of their own
     assert isinstance(spec, NetworkSpec)
     NetworkCard(
         spec=spec,

@@ -13,8 +13,9 @@ from netseg.segment import load_weights
 from netseg.training.run import config_sha256, run
 
 
-def toy_stage(channels):
+def toy_stage(outputs):
     """A task of random patches; stands in the table under the name `toy_stage`."""
+    from netseg.training.sample import Sample
     from netseg.training.steps import Stage
     from netseg.training.tasks import generator_of
 
@@ -22,8 +23,9 @@ def toy_stage(channels):
         import torch
 
         generator = generator_of(1, step)
-        image = torch.rand((channels, 8, 8, 8), generator=generator)
-        return image, (image[:1] > 0.5).float()
+        image = torch.rand((1, 8, 8, 8), generator=generator)
+        truth = (image > 0.5).float().expand(outputs, -1, -1, -1)
+        return Sample(image, torch.tensor([0]), truth, torch.ones_like(truth))
 
     return Stage(from_step=0, task=lambda: task)
 
@@ -37,13 +39,19 @@ def settings(tmp_path, monkeypatch):
         registry, "resolve", lambda name: toy_stage if name == "toy_stage" else resolve(name)
     )
 
-    def network(channels):
+    def network(inputs, outputs):
         return {
-            "network": {"_target_": "unet", "in_channels": channels, "channels": [2, 4]},
+            "network": {
+                "_target_": "network",
+                "body": "unet",
+                "inputs": inputs,
+                "outputs": outputs,
+                "filters": [2, 4],
+            },
             "spacing_mm": 3.0,
             "patch": [8, 8, 8],
             "threshold": 0.5,
-            "stages": [{"_target_": "toy_stage", "channels": channels}],
+            "stages": [{"_target_": "toy_stage", "outputs": len(outputs)}],
             "schedule": {
                 "_target_": "schedule",
                 "steps": 4,
@@ -57,7 +65,10 @@ def settings(tmp_path, monkeypatch):
         "output": str(tmp_path / "run"),
         "resume": False,
         "tracking": {"_target_": "spool", "root": str(tmp_path / "spool")},
-        "networks": {"liver": network(1), "lesions": network(3)},
+        "networks": {
+            "liver": network(["ct_portal"], ["liver"]),
+            "lesions": network(["ct_portal", "liver"], ["lesion", "liver"]),
+        },
         "about": {"intended_use": "tests"},
     }
 
@@ -66,7 +77,7 @@ def test_both_networks_are_trained_and_packed(settings):
     trained = run(settings, build)
     card, tensors = load_weights(trained.weights)
     assert card.name == "toy"
-    assert card.networks["lesions"].spec.in_channels == 3
+    assert card.networks["lesions"].spec.inputs == ("ct_portal", "liver")
     assert all(np.isfinite(a).all() for a in tensors.values())
 
 

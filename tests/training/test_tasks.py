@@ -1,20 +1,28 @@
 """What a step sees depends on its number alone; painted lesions lie in the liver."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from netseg.training.contrast import Contrast
+from netseg.phantom.synthesis import Synthesis, draw_anatomy
+from netseg.segment.channels import CHANNELS
+from netseg.segment.networks import LIVER_GIVEN
+from netseg.training.contrast import Contrast, bend_greys
 from netseg.training.paint import LesionPrior, paint
+from netseg.training.patches import RealPatches, SyntheticPatches
 from netseg.training.scenes import LESION, LIVER, Scene
+from netseg.training.sample import lesion_weight
+from netseg.training.subsets import PROTOCOLS
 from netseg.training.surroundings import extend, heal, transplant
-from netseg.training.tasks import LesionTask, LiverTask, generator_of
-from netseg.training.warp import Warp
+from netseg.training.tasks import LesionTask, LiverTask, Mixture, generator_of
+from netseg.training.warp import Warp, cut, cut_labels
 
 PATCH = (32, 32, 32)
 
 
-def scene(name="p", *, liver_hu=100.0, lesion=True, size=40):
+def scene(name="p", *, liver_hu=100.0, lesion=True, size=40, clean=True):
     """A ball of liver with a dark ball in it, in fat."""
     at = np.stack(np.meshgrid(*[np.arange(size)] * 3, indexing="ij"), axis=-1) - size / 2
     labels = (np.linalg.norm(at, axis=-1) < 14).astype(np.uint8) * LIVER
@@ -23,48 +31,122 @@ def scene(name="p", *, liver_hu=100.0, lesion=True, size=40):
     hu = np.select([labels == LESION, labels == LIVER], [liver_hu - 50, liver_hu], -90.0)
     return Scene(
         name=name,
-        hu=torch.from_numpy(hu.astype(np.float32)),
+        images={"ct_portal": torch.from_numpy(hu.astype(np.float32))},
         labels=torch.from_numpy(labels),
         spacing_mm=1.5,
-        clean=True,
-        real=True,
+        clean=clean,
     )
 
 
-def lesion_task(**changes):
-    settings = {"scenes": [scene()], "weights": [1.0], "seed": 5, "warp": Warp(patch=PATCH)}
-    return LesionTask(**(settings | changes))
+def real(*scenes, **changes):
+    return RealPatches(
+        scenes=scenes, weights=[1.0] * len(scenes), warp=Warp(patch=PATCH), **changes
+    )
+
+
+def lesion_task(*scenes, mixture=None, **changes):
+    patches = Mixture(real=real(*(scenes or (scene(),)), **changes), **(mixture or {}))
+    return LesionTask(inputs=(*CHANNELS, LIVER_GIVEN), patches=patches, seed=5, patch=PATCH)
 
 
 @pytest.mark.parametrize("step", [0, 17])
 def test_a_step_sees_the_same_whenever_it_is_asked(step):
     first, second = lesion_task()(step), lesion_task()(step)
-    assert torch.equal(first[0], second[0])
-    assert torch.equal(first[1], second[1])
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
 
 
 def test_two_steps_see_different_things():
     task = lesion_task()
-    assert not torch.equal(task(0)[0], task(1)[0])
+    assert not torch.equal(task(0).image, task(1).image)
 
 
-def test_the_networks_get_what_their_cards_say():
-    image, truth = lesion_task()(3)
-    assert image.shape == (3, *PATCH)
-    assert truth.shape == (1, *PATCH)
-    liver = LiverTask(
-        scenes=[scene()], weights=[1.0], seed=5, warp=Warp(patch=PATCH), jitter_mm=5.0
-    )
-    image, truth = liver(3)
+def test_the_networks_get_what_their_specs_say():
+    sample = lesion_task()(3)
+    assert sample.given.tolist() == [CHANNELS.index("ct_portal"), len(CHANNELS)]
+    assert sample.image.shape == (2, *PATCH)
+    assert sample.truth.shape == sample.weight.shape == (2, *PATCH)
+    liver = LiverTask(inputs=CHANNELS, patches=Mixture(real=real(scene())), seed=5, jitter=0.1)
+    image, given, truth, _ = liver(3)
+    assert given.tolist() == [CHANNELS.index("ct_portal")]
     assert image.shape == (1, *PATCH)
     assert float(image.abs().max()) <= 1.0
     assert float(truth.sum()) > 0
 
 
-def test_one_case_in_five_stays_without_painted_lesions():
-    task = lesion_task(scenes=[scene(lesion=False)])
-    empty = sum(float(task(step)[1].sum()) == 0 for step in range(60))
-    assert 12 <= empty <= 30  # 20 % plus those where chance paints outside the patch or nothing
+def test_the_liver_holds_its_lesions():
+    lesion, liver = lesion_task()(3).truth
+    assert float(lesion.sum()) > 0
+    assert not bool((lesion.bool() & ~liver.bool()).any())
+
+
+def test_some_cases_stay_without_painted_lesions():
+    task = lesion_task(scene(lesion=False), untouched=0.25)
+    empty = sum(float(task(step).truth[0].sum()) == 0 for step in range(60))
+    assert 9 <= empty <= 33  # 25 % plus those where chance paints nothing or outside the patch
+
+
+def test_a_liver_nobody_searched_teaches_nothing_about_lesions():
+    _, _, truth, weight = lesion_task(scene(lesion=False, clean=False))(3)
+    inside = truth[1] > 0
+    assert float(weight[0][inside].sum()) == 0.0
+    assert float(weight[0][~inside].min()) == 1.0  # outside the liver there is none, that is known
+    assert float(weight[1].min()) == 1.0
+
+
+def test_a_small_lesion_weighs_as_much_as_one_of_fifteen_hundred_voxels():
+    lesions = torch.zeros((20, 20, 20), dtype=torch.bool)
+    lesions[2:7, 2:7, 2:8] = True  # 150 voxels
+    lesions[12, 12, 12] = True  # one voxel: no weight may grow without bound
+    weight = lesion_weight(lesions, torch.zeros_like(lesions))
+    assert float(weight[2:7, 2:7, 2:8].sum()) == pytest.approx(1500.0)
+    assert float(weight[12, 12, 12]) == 25.0
+    assert float(weight[0, 0, 0]) == 1.0
+
+
+def test_a_disguised_ct_comes_as_one_mr_channel_with_its_truth_unmoved():
+    plain = lesion_task(painted=0.0)(3)
+    other = lesion_task(painted=0.0, mixture={"disguised": 1.0})(3)
+    assert CHANNELS[int(other.given[0])].startswith("mr_")
+    assert torch.equal(plain.truth, other.truth)
+
+
+def test_bent_greys_keep_what_is_equal_equal_and_air_dark():
+    hu = torch.tensor([[[-160.0, 60.0, 60.0, 110.0]]])
+    bent = bend_greys(hu, generator_of(3, 1))[0, 0]
+    assert float(bent[1]) == float(bent[2])
+    assert 0.0 <= float(bent[0]) <= 250.0
+
+
+def test_training_without_any_patches_is_refused():
+    with pytest.raises(ValueError, match="real scenes, anatomies, or both; got neither"):
+        Mixture()
+
+
+def test_synthetic_steps_have_the_channels_of_a_protocol():
+    anatomy = draw_anatomy(1000, 4.0)
+    drawn = SyntheticPatches(anatomies=[anatomy], warp=Warp(patch=PATCH), synthesis=Synthesis())
+    task = LesionTask(
+        inputs=(*CHANNELS, LIVER_GIVEN), patches=Mixture(synthetic=drawn), seed=5, patch=PATCH
+    )
+    seen = [tuple(CHANNELS[n] for n in task(step).given.tolist()[:-1]) for step in range(12)]
+    assert len(set(seen)) > 3
+    assert all(any(set(s) <= set(p) for p in PROTOCOLS) for s in seen)
+
+
+def test_the_patches_of_a_batch_share_their_channels():
+    anatomy = draw_anatomy(1000, 4.0)
+    drawn = SyntheticPatches(anatomies=[anatomy], warp=Warp(patch=PATCH), synthesis=Synthesis())
+    mixed = Mixture(real=real(scene()), synthetic=drawn)
+    task = LiverTask(inputs=CHANNELS, patches=mixed, seed=5, batch=4, jitter=0.1)
+    for first in (0, 4, 8):
+        given = [task(step).given.tolist() for step in range(first, first + 4)]
+        assert given == [given[0]] * 4
+
+
+def test_phantom_and_networks_name_the_same_channels():
+    from netseg.phantom.appearance import CHANNELS as PAINTED  # noqa: N811
+
+    assert tuple(PAINTED) == CHANNELS
 
 
 def test_painted_lesions_lie_in_the_liver_and_nowhere_else():
@@ -99,7 +181,8 @@ def test_a_patch_without_bending_is_the_scene_itself():
     still = Warp(patch=(40, 40, 40), angle_deg=0.0, scale=(1.0, 1.0), bend_vox=0.0)
     still_zoom = still._matrix(generator_of(0, 0))
     assert torch.allclose(still_zoom.diag(), torch.ones(3), atol=0.09)  # ±8 % per axis stay
-    hu, labels = still(body.hu, body.labels, torch.full((3,), 19.5), generator_of(0, 0))
+    where = still.places(torch.full((3,), 19.5), generator_of(0, 0))
+    hu, labels = cut(body.hu, where, -160.0), cut_labels(body.labels, where)
     assert float((labels > 0).float().mean()) == pytest.approx(
         float((body.labels > 0).float().mean()), rel=0.25
     )
@@ -108,16 +191,16 @@ def test_a_patch_without_bending_is_the_scene_itself():
 
 def test_beyond_the_scene_there_is_air_and_no_liver():
     body = scene()
-    hu, labels = Warp(patch=(96, 96, 96), scale=(1.0, 1.0))(
-        body.hu, body.labels, torch.full((3,), 20.0), generator_of(0, 0)
-    )
+    wide = Warp(patch=(96, 96, 96), scale=(1.0, 1.0))
+    where = wide.places(torch.full((3,), 20.0), generator_of(0, 0))
+    hu, labels = cut(body.hu, where, -160.0), cut_labels(body.labels, where)
     assert float(hu[0, 0, 0]) == -160.0
     assert int(labels[0, 0, 0]) == 0
 
 
 def test_contrast_keeps_to_the_window_of_the_training_data():
     body = scene()
-    hu = Contrast(noise_hu=200.0)(body.hu, body.labels > 0, generator_of(2, 2))
+    hu = Contrast(noise_hu=200.0)("ct_portal", body.hu, body.labels > 0, generator_of(2, 2))
     assert float(hu.min()) >= -160.0
     assert float(hu.max()) <= 240.0
 
@@ -139,14 +222,7 @@ def test_a_transplanted_liver_replaces_the_hosts():
 
 def test_dark_areas_are_healed_before_lesions_are_painted():
     body = scene()
-    unlabelled = Scene(
-        name="u",
-        hu=body.hu,
-        labels=(body.labels > 0).to(torch.uint8),
-        spacing_mm=1.5,
-        clean=False,
-        real=True,
-    )
+    unlabelled = replace(body, labels=(body.labels > 0).to(torch.uint8), clean=False)
     healed = heal(unlabelled, np.random.default_rng(0))
     assert healed.clean
     assert float(healed.hu[body.labels == LESION].mean()) == pytest.approx(98.0, abs=6.0)
@@ -157,7 +233,7 @@ def test_a_scene_without_liver_is_refused():
     with pytest.raises(ValueError, match="p: a scene needs a liver"):
         Scene(
             name="p",
-            hu=nothing,
+            images={"ct_portal": nothing},
             labels=nothing.to(torch.uint8),
             spacing_mm=1.0,
             clean=True,
