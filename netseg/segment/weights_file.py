@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,9 +13,31 @@ from netseg.domain import Code, EnvironmentFaultError
 from netseg.segment.card import ModelCard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 SHIPPED = Path(__file__).parent / "weights" / "first_ct.safetensors"
+
+
+class WeightsCard(Protocol):
+    """What every kind of model card says about its file."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of the weights file."""
+        ...
+
+    @property
+    def tensors(self) -> Mapping[str, tuple[int, ...]]:
+        """Shape of every tensor by its name."""
+        ...
+
+
+SomeCard = TypeVar("SomeCard", bound=WeightsCard)
 
 
 def check_weights(path: Path | None = None) -> ModelCard:
@@ -53,9 +75,26 @@ def load_weights(path: Path | None = None) -> tuple[ModelCard, dict[str, np.ndar
     Raises:
         EnvironmentFaultError: As `check_weights` says.
     """
-    path = SHIPPED if path is None else Path(path)
+    return load_with_card(SHIPPED if path is None else Path(path), ModelCard.read)
+
+
+def load_with_card(
+    path: Path, read_card: Callable[[Path], SomeCard]
+) -> tuple[SomeCard, dict[str, np.ndarray]]:
+    """Read a weights file of any kind and hold it against the card beside it.
+
+    Args:
+        path: The weights.
+        read_card: Reads the card, which has the same name with the ending `.json`.
+
+    Returns:
+        The card, and the tensors by name as numpy arrays.
+
+    Raises:
+        EnvironmentFaultError: As `check_weights` says.
+    """
     data = _read(path)
-    card = ModelCard.read(path.with_suffix(".json"))
+    card = read_card(path.with_suffix(".json"))
     tensors = _parse(path, data)
     _require_layout(path, card, {name: a.shape for name, a in tensors.items()})
     broken = [name for name, a in tensors.items() if not np.isfinite(a).all()]
@@ -131,7 +170,7 @@ def _parse(path: Path, data: bytes) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _require_layout(path: Path, card: ModelCard, met: Mapping[str, tuple[int, ...]]) -> None:
+def _require_layout(path: Path, card: WeightsCard, met: Mapping[str, tuple[int, ...]]) -> None:
     expected = card.tensors
     absent = sorted(set(expected) - set(met))
     extra = sorted(set(met) - set(expected))
