@@ -1,94 +1,122 @@
-"""Events in a file, for machines without MLflow; loaded into a store later."""
+"""Events in a file, for machines without MLflow; loaded into a store later.
+
+A spool is a folder: `events.jsonl`, one JSON object per line, and `files/` with copies of what was
+handed over, so that it can be moved to the machine that has the store.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netseg.domain import Code, UsageError
+from netseg.tracking.events import EVENTS, FILES, LEASE, read_events
+from netseg.tracking.lease import Lease
+from netseg.tracking.origin import origin_tags, require_name
+from netseg.tracking.seen import Seen
 from netseg.tracking.tracker import flat
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.tracking.tracker import Tracker
-
-EVENTS = "events.jsonl"
+    from netseg.tracking.records import DatasetRecord, ModelRecord
+    from netseg.tracking.tracker import State
 
 
 class SpoolTracker:
-    """Appends one JSON line per event to `events.jsonl`.
+    """Appends one JSON line per event to `ROOT/EXPERIMENT/RUN[-KEY]/events.jsonl`.
+
+    A run that is resumed goes on in its folder: a line that an interruption cut off is removed, and
+    figures that are already there are not written again.
 
     Attributes:
-        folder: Where the file lies; artifacts are named relative to it where they lie below.
+        folder: Where the events lie.
     """
 
-    def __init__(self, root: Path | str, experiment: str = "netseg", run: str = "run") -> None:
-        self.folder = Path(root) / experiment / run
+    def __init__(
+        self,
+        root: Path | str,
+        experiment: str = "netseg",
+        run: str = "run",
+        key: str | None = None,
+    ) -> None:
+        """Open the spool of a run.
+
+        Args:
+            root: Where spools lie.
+            experiment: Name of the experiment.
+            run: Name of the run.
+            key: What tells runs of one name apart, as `run_key` gives it; None where the name does.
+
+        Raises:
+            UsageError: If a name cannot be a folder's.
+            EnvironmentFaultError: If another process writes to the run.
+        """
+        name = require_name("run", run) + (f"-{key[:8]}" if key else "")
+        self.folder = Path(root) / require_name("experiment", experiment) / name
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._lease = Lease(self.folder / LEASE)
+        self._lease.write(name)
+        events = read_events(self.folder, heal=True)
+        self._seen = Seen()
+        for event in events:
+            if event["kind"] == "metrics":
+                self._seen.fresh(event["values"], event["step"])
+        if not events:
+            head = {"experiment": experiment, "run": run, "key": key or run}
+            self._write({"kind": "run", **head})
+            self.tags(origin_tags())
 
     def params(self, values: Mapping[str, Any]) -> None:
         """Write the settings."""
         self._write({"kind": "params", "values": flat(values)})
 
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Write the figures of one step."""
-        self._write({"kind": "metrics", "values": dict(values), "step": step})
+    def tags(self, values: Mapping[str, str]) -> None:
+        """Write tags."""
+        self._write({"kind": "tags", "values": dict(values)})
 
-    def artifact(self, path: Path) -> None:
-        """Write where a file lies."""
-        self._write({"kind": "artifact", "path": str(Path(path).resolve())})
+    def metrics(self, values: Mapping[str, float], step: int, *, at_ms: int | None = None) -> None:
+        """Write the figures of one step that are not there yet."""
+        fresh = self._seen.fresh(values, step)
+        if fresh:
+            self._write({"kind": "metrics", "values": fresh, "step": step}, at_ms)
 
-    def close(self) -> None:
-        """Every line is already written."""
+    def artifact(self, path: Path, folder: str = "") -> None:
+        """Copy a file into the spool."""
+        kept = self._keep(Path(path), folder)
+        self._write({"kind": "artifact", "file": kept, "folder": folder})
 
-    def _write(self, event: dict[str, Any]) -> None:
-        line = json.dumps({**event, "time_ms": int(time.time() * 1000)})
+    def dataset(self, record: DatasetRecord) -> None:
+        """Write which data are read."""
+        self._write({"kind": "dataset", "dataset": record.to_document()})
+
+    def model(self, record: ModelRecord) -> None:
+        """Copy the weights and their card, and write under which name they are to be registered."""
+        folder = f"models/{record.sha256[:12]}"
+        for path in (record.weights, record.card):
+            self._keep(path, folder)
+        self._write({"kind": "model", "model": record.to_document(), "folder": folder})
+
+    def close(self, state: State = "FINISHED", *, at_ms: int | None = None) -> None:
+        """Write how the run ended."""
+        if state != "RUNNING":
+            self._write({"kind": "close", "state": state}, at_ms)
+        self._lease.release()
+
+    def _keep(self, path: Path, folder: str) -> str:
+        """Copy a file to its place below `files`; whole, or not at all."""
+        kept = Path(folder) / path.name
+        target = self.folder / FILES / kept
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{uuid.uuid4().hex}")
+        shutil.copyfile(path, beside)
+        beside.replace(target)
+        return kept.as_posix()
+
+    def _write(self, event: dict[str, Any], at_ms: int | None = None) -> None:
+        line = json.dumps({**event, "time_ms": at_ms or int(time.time() * 1000)})
         with (self.folder / EVENTS).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-
-
-def load_spool(folder: Path, into: Tracker) -> int:
-    """Hand a spool's events to another tracker.
-
-    Args:
-        folder: Holds `events.jsonl`. A last line that an interruption cut off is left out.
-        into: Gets the events in order, and is closed.
-
-    Returns:
-        How many events were handed over.
-
-    Raises:
-        UsageError: If there is no spool in `folder`, or a line before the last is damaged.
-    """
-    file = Path(folder) / EVENTS
-    if not file.is_file():
-        raise UsageError(
-            Code.NO_INPUT, f"no {EVENTS} in {Path(folder).name}.", hint="Name the spool's folder."
-        )
-    lines = file.read_text(encoding="utf-8").splitlines()
-    count = 0
-    for number, line in enumerate(lines, start=1):
-        try:
-            event = json.loads(line)
-        except ValueError as error:
-            if number == len(lines):
-                break
-            raise UsageError(
-                Code.CONFIG_SYNTAX, f"line {number} is damaged.", file=EVENTS
-            ) from error
-        _hand_over(event, into)
-        count += 1
-    into.close()
-    return count
-
-
-def _hand_over(event: dict[str, Any], into: Tracker) -> None:
-    if event["kind"] == "params":
-        into.params(event["values"])
-    elif event["kind"] == "metrics":
-        into.metrics(event["values"], event["step"])
-    elif Path(event["path"]).is_file():
-        into.artifact(Path(event["path"]))
