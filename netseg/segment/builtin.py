@@ -10,7 +10,6 @@ import numpy as np
 
 from netseg.domain import (
     Code,
-    EnvironmentFaultError,
     LabelMap,
     Mask,
     ModelProvenance,
@@ -22,6 +21,7 @@ from netseg.domain import (
 from netseg.segment.device import pick_device
 from netseg.segment.inputs import choose
 from netseg.segment.listing import Listing, list_lesions
+from netseg.segment.parameters import set_parameters
 from netseg.segment.weights_file import load_weights
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class BuiltinBackend:
         """
         inputs = choose(study, self.channels)
         card, _, lesion_net = self.networks()
-        liver, probability = self._find(inputs)
+        liver, probability = self.find(inputs)
         threshold = self.lesion_threshold or lesion_net.card.threshold
         listed = list_lesions(probability, liver, inputs.grid, threshold, self.listing)
         key = inputs.series[inputs.reference].key
@@ -117,8 +117,12 @@ class BuiltinBackend:
             warnings=inputs.notices,
         )
 
-    def _find(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-        """Liver and probability of lesion on the reference's own voxels."""
+    def find(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+        """Liver and calibrated probability of lesion on the reference's own voxels.
+
+        Raises:
+            StudyRejectedError: NO_LIVER or NON_FINITE_OUTPUT.
+        """
         from netseg.segment.cascade import find_lesions, find_liver, liver_box
 
         _, liver_net, lesion_net = self.networks()
@@ -179,18 +183,7 @@ def build(spec: NetworkSpec, role: str, tensors: dict[str, np.ndarray]) -> Subse
     import torch
 
     network = spec.build()
-    state = {
-        name.removeprefix(f"{role}."): torch.from_numpy(np.array(values, dtype=np.float32))
-        for name, values in tensors.items()
-        if name.startswith(f"{role}.")
-    }
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise EnvironmentFaultError(
-            Code.ARCHITECTURE_MISMATCH,
-            f"the weights do not fit the {role} network of their card.",
-            hint="Use the weights together with the card they were exported with.",
-        ) from error
+    own = {n.removeprefix(f"{role}."): v for n, v in tensors.items() if n.startswith(f"{role}.")}
+    set_parameters(network, own, role)
     network.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
     return network.eval()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netseg.segment.card import ROLES, ModelCard, NetworkCard
+from netseg.segment.parameters import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,9 +42,9 @@ def export(
     if set(networks) != set(ROLES):
         raise ValueError(f"a model needs the networks {ROLES}; got {tuple(networks)}.")
     tensors = {
-        f"{role}.{key}": value.detach().to("cpu", torch.float16).contiguous()
+        f"{role}.{key}": value.to("cpu", torch.float16).contiguous()
         for role in ROLES
-        for key, value in networks[role][0].state_dict().items()
+        for key, value in parameters_of(networks[role][0]).items()
     }
     broken = [key for key, value in tensors.items() if not bool(torch.isfinite(value).all())]
     if broken:

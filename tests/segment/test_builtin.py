@@ -160,7 +160,7 @@ def test_weights_that_do_not_fit_the_network_are_refused(tiny):
 
     wider = load_weights(tiny)[0].networks["lesions"].spec
     with pytest.raises(EnvironmentFaultError, match=r"ARCHITECTURE_MISMATCH: .*liver network"):
-        build(wider, "liver", {"liver.model.0.conv.unit0.weight": np.zeros((1, 1))})
+        build(wider, "liver", {"liver.stem.weight": np.zeros((1, 1))})
 
 
 @pytest.mark.parametrize(("name", "told"), [("gpu0", "is no device"), ("cuda:99", "CUDA devices")])
