@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "monai", "pytorch-lightning", "hydra-core", "SimpleITK", "mlflow")
 VERBS = (
-    "demo", "run", "segment", "simulate", "plan", "verify", "compare", "allocate", "train", "validate",
-    "info", "doctor",
+    "demo", "run", "segment", "simulate", "plan", "verify", "evaluate", "compare", "allocate",
+    "train", "validate", "info", "doctor",
 )  # fmt: skip
 
 

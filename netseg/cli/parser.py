@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import netseg
+from netseg.cli.evaluate_words import add_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +50,7 @@ def make_parser() -> argparse.ArgumentParser:
         _simulate,
         _verify,
         _compare,
+        _evaluate,
         _allocate,
         _rules,
         _train,
@@ -172,6 +174,10 @@ def _verify(verbs: _Verbs) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="OUT")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     _accept_overrides(parser)
+
+
+def _evaluate(verbs: _Verbs) -> None:
+    add_words(_verb(verbs, "evaluate", "Score outlines, whoever made them, against true ones."))
 
 
 def _compare(verbs: _Verbs) -> None:

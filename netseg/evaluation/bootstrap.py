@@ -46,10 +46,13 @@ class Statistic:
     Attributes:
         parts: What one case adds to each sum.
         value: The figure of the sums, last axis first to last sum; NaN where it does not exist.
+        needs_both: Whether two models are compared only on cases that both have a value for: a
+            distance, for instance, does not exist where one of them found nothing.
     """
 
     parts: Callable[[CaseScore], Sequence[float]]
     value: Callable[[Float[np.ndarray, "*d k"]], Float[np.ndarray, "*d"]]
+    needs_both: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,8 @@ class Draws:
         self, first: Sequence[CaseScore], second: Sequence[CaseScore], statistic: Statistic
     ) -> Difference:
         """A figure of two models, drawn with the same patients."""
+        if statistic.needs_both:
+            first, second = _with_value(first, second, statistic)
         one, two = self._sums(first, statistic), self._sums(second, statistic)
         before = _known(statistic.value(one.sum(axis=0)))
         after = _known(statistic.value(two.sum(axis=0)))
@@ -198,6 +203,15 @@ def require_same_cases(first: Sequence[CaseScore], second: Sequence[CaseScore]) 
             f"two models are compared on the same cases; {', '.join(strange) or 'some'} "
             "stand on one side only or twice."
         )
+
+
+def _with_value(
+    first: Sequence[CaseScore], second: Sequence[CaseScore], statistic: Statistic
+) -> tuple[list[CaseScore], list[CaseScore]]:
+    """The cases for which both models have a value."""
+    has = [{case.id for case in side if any(statistic.parts(case))} for side in (first, second)]
+    both = has[0] & has[1]
+    return [c for c in first if c.id in both], [c for c in second if c.id in both]
 
 
 def _known(value: Float[np.ndarray, ""]) -> float | None:

@@ -39,7 +39,7 @@ def mean_of(value: Callable[[CaseScore], float | None]) -> Statistic:
         found = value(case)
         return (0.0, 0.0) if found is None else (float(found), 1.0)
 
-    return Statistic(parts=parts, value=quotient)
+    return Statistic(parts=parts, value=quotient, needs_both=True)
 
 
 def lesion_mean(value: Callable[[FoundLesion], float], size_bin: str | None = None) -> Statistic:
