@@ -15,6 +15,8 @@ def dynunet(filters: tuple[int, ...]) -> nn.Module:
     from monai.networks.nets.dynunet import DynUNet
 
     levels = len(filters)
+    if levels < 3:
+        raise ValueError(f"this body has three levels or more; got {filters}.")
     return DynUNet(
         spatial_dims=3,
         in_channels=filters[0],

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+USUAL = Listing()
+
 
 class BuiltinBackend:
     """Liver and lesions by the networks that are shipped, or others of their kind.
@@ -67,7 +69,7 @@ class BuiltinBackend:
         reach_mm: float = 12.0,
         smallest_liver_ml: float = 200.0,
         lesion_threshold: float | None = None,
-        listing: Listing = Listing(),
+        listing: Listing = USUAL,
     ) -> None:
         self.weights = None if weights is None else Path(weights)
         self.device = device

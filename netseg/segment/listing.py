@@ -129,9 +129,7 @@ def _confidence(values: Float[np.ndarray, "n"]) -> float:
     return float(upper.mean())
 
 
-def _grown(
-    box: tuple[slice, ...], shape: tuple[int, ...], by: int
-) -> tuple[slice, slice, slice]:
+def _grown(box: tuple[slice, ...], shape: tuple[int, ...], by: int) -> tuple[slice, slice, slice]:
     i, j, k = (
         slice(max(0, s.start - by), min(n, s.stop + by)) for s, n in zip(box, shape, strict=True)
     )

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
-import torch
 from torch.utils.data import DataLoader, Dataset
 
 if TYPE_CHECKING:
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from netseg.training.sample import Sample
 
 logger = logging.getLogger(__name__)
-
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -62,7 +62,9 @@ def test_a_study_that_fills_no_channel_is_refused():
 
 
 def test_a_pet_in_becquerels_is_not_read_as_suv():
-    pet = replace(series("pt", modality=Modality.PT, quantity=Quantity.BQML), tracer="ga68_dotatate")
+    pet = replace(
+        series("pt", modality=Modality.PT, quantity=Quantity.BQML), tracer="ga68_dotatate"
+    )
     with pytest.raises(StudyRejectedError, match="SSTR or FDG PET in SUV"):
         choose(study(pet))
     suv = replace(pet, volume=replace(pet.volume, quantity=Quantity.SUVBW))

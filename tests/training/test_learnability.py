@@ -6,12 +6,12 @@ import torch
 from netseg.phantom.synthesis import Synthesis, draw_anatomy
 from netseg.segment.channels import CHANNELS
 from netseg.segment.networks import LIVER_GIVEN, NetworkSpec
+from netseg.tracking import NoTracker
 from netseg.training.fit import Schedule, fit
 from netseg.training.patches import SyntheticPatches
 from netseg.training.steps import Curriculum, Stage
 from netseg.training.tasks import LesionTask, Mixture
 from netseg.training.warp import Warp
-from netseg.tracking import NoTracker
 
 PATCH = (48, 48, 48)
 INPUTS = (*CHANNELS, LIVER_GIVEN)

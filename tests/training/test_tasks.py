@@ -12,8 +12,8 @@ from netseg.segment.networks import LIVER_GIVEN
 from netseg.training.contrast import Contrast, bend_greys
 from netseg.training.paint import LesionPrior, paint
 from netseg.training.patches import RealPatches, SyntheticPatches
-from netseg.training.scenes import LESION, LIVER, Scene
 from netseg.training.sample import lesion_weight
+from netseg.training.scenes import LESION, LIVER, Scene
 from netseg.training.subsets import PROTOCOLS
 from netseg.training.surroundings import extend, heal, transplant
 from netseg.training.tasks import LesionTask, LiverTask, Mixture, generator_of
@@ -144,7 +144,7 @@ def test_the_patches_of_a_batch_share_their_channels():
 
 
 def test_phantom_and_networks_name_the_same_channels():
-    from netseg.phantom.appearance import CHANNELS as PAINTED  # noqa: N811
+    from netseg.phantom.appearance import CHANNELS as PAINTED
 
     assert tuple(PAINTED) == CHANNELS
 
