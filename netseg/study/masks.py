@@ -1,8 +1,9 @@
 """Masks from any tool: which of a file's values are meant, and on which grid they lie.
 
-A file is NIfTI, NRRD, MetaImage or DICOM SEG. A mask argument is FILE (one value in the file), FILE:2, FILE:1,2 (values, united) or
+A file is NIfTI, NRRD, MetaImage, DICOM SEG or DICOM RTSTRUCT. A mask argument is FILE (one value in the file), FILE:2, FILE:1,2 (values, united) or
 FILE:instances (each value one lesion). A file with several values and no suffix is refused: value
-1 is the liver in one tool and a lesion in the next.
+1 is the liver in one tool and a lesion in the next. The values of a SEG are its segments' numbers, those
+of an RTSTRUCT its regions', which may be named as well: FILE:left lesion,right lesion.
 
 The frame of a mask: given a scan's grid (`on`), the mask must lie on it, and carries that grid with
 its frame. Given none, the mask's frame is named by its grid: two masks whose corner voxels lie at
@@ -121,6 +122,9 @@ def _parsed(spec: str) -> tuple[Path, str]:
     if found is None or Path(spec).is_file():
         head, _, tail = spec.rpartition(":")
         if not Path(spec).is_file() and head and Path(head).is_file():
+            numbers = _named_regions(Path(head), tail)
+            if numbers is not None:
+                return Path(head), numbers
             raise StudyRejectedError(
                 Code.LABEL_UNKNOWN,
                 f"The suffix {tail!r} is no label; whole numbers or instances are expected.",
@@ -131,8 +135,21 @@ def _parsed(spec: str) -> tuple[Path, str]:
     return Path(spec[: found.start()]), found.group(1)
 
 
+def _named_regions(path: Path, names: str) -> str | None:
+    """The numbers of an RTSTRUCT's regions by name, as a suffix; None for another kind of file."""
+    from netseg.study.rtstruct import is_structure_set, read_structure_set
+
+    if image_suffix(path) is not None or not is_structure_set(path):
+        return None
+    return ",".join(map(str, read_structure_set(path).numbers_of(names)))
+
+
 def _labels_of(path: Path, on: Grid | None, wanted: str) -> LabelMap:
     if path.is_file() and path.stat().st_size and image_suffix(path) is None:
+        from netseg.study.rtstruct import is_structure_set
+
+        if is_structure_set(path):
+            return _read_regions(path, on, wanted)
         return _read_seg(path, on, wanted)
     image = read_image_file(path)
     labels = _whole_numbers(image)
@@ -157,6 +174,23 @@ def _read_seg(path: Path, on: Grid | None, wanted: str) -> LabelMap:
         return LabelMap(labels, grid)
     require_same_frame("mask and scan", grid, on)
     return LabelMap(_laid_on(labels, grid, on, path.name, part=True), on)
+
+
+def _read_regions(path: Path, on: Grid | None, wanted: str) -> LabelMap:
+    """The regions of an RTSTRUCT as labels; it holds no voxels and needs the scan's."""
+    from netseg.study.rtstruct import read_structure_set
+
+    if on is None:
+        raise StudyRejectedError(
+            Code.GEOMETRY_MISSING,
+            "An RTSTRUCT holds contours and no voxels; the scan it was drawn on must be given too.",
+            file=path.name,
+            hint="Use it with a study: netseg run or segment -i STUDY --lesions FILE.",
+        )
+    regions = read_structure_set(path)
+    values = [int(v) for v in wanted.split(",")] if wanted[:1].isdigit() else []
+    _chosen(regions.numbers, wanted, path.name)
+    return LabelMap(regions.labels(values, on), on)
 
 
 def _whole_numbers(image: ImageFile) -> Integer[np.ndarray, "i j k"]:
