@@ -43,7 +43,7 @@ TARGETS: Mapping[str, str] = {
     "lits_crops": "netseg.training.sources:LitsSource",
     "transplants": "netseg.training.sources:TransplantSource",
     # data sets
-    "dataset": "netseg.training.datasets:DatasetSource",
+    "dataset": "netseg.training.datasets.source:DatasetSource",
     "amos": "netseg.training.datasets:Amos",
     "atlas": "netseg.training.datasets:Atlas",
     "autopet": "netseg.training.datasets:AutoPet",
