@@ -14,7 +14,7 @@ from netseg.training.datasets.case import BACKGROUND, IGNORED, LESION, LIVER
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jaxtyping import Float, Float32, Shaped, UInt8
+    from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 
     from netseg.training.datasets.slices import Placed
 
@@ -142,6 +142,31 @@ def on_cube(
     image: Turned, first_mm: Float[np.ndarray, 3], target: Cube
 ) -> Float32[np.ndarray, "a b c"]:
     """The values on the cubic voxels; only the part of the image that they need is copied."""
+    part, source = _part(image, first_mm, target)
+    return resize(part.astype(np.float32), source, target)
+
+
+def labels_on_cube(labels: Turned, target: Cube) -> UInt8[np.ndarray, "a b c"]:
+    """Labels on the cubic voxels: the share of each decides at one half.
+
+    A voxel of which half may not be taught is ignored.
+    """
+    part, source = _part(labels, np.zeros(3), target)
+
+    def at_least_half(*values: int) -> Bool[np.ndarray, "a b c"]:
+        return resize(np.isin(part, values).astype(np.float32), source, target) >= _HALF
+
+    made = np.where(at_least_half(LIVER, LESION), LIVER, BACKGROUND).astype(np.uint8)
+    made[at_least_half(LESION)] = LESION
+    if (part == IGNORED).any():
+        made[at_least_half(IGNORED)] = IGNORED
+    return made
+
+
+def _part(
+    image: Turned, first_mm: Float[np.ndarray, 3], target: Cube
+) -> tuple[Shaped[np.ndarray, "i j k"], Cube]:
+    """What the cubic voxels need of an image, and where it lies."""
     source: list[Axis] = []
     needed: list[slice] = []
     for axis, wanted in enumerate(target):
@@ -154,28 +179,7 @@ def on_cube(
         needed.append(slice(start, stop))
         first = float(first_mm[axis]) + start * spacing
         source.append(Axis(count=stop - start, spacing_mm=spacing, first_mm=first))
-    part = image.values[tuple(needed)].astype(np.float32)
-    return resize(part, (source[0], source[1], source[2]), target)
-
-
-def labels_on_cube(labels: Turned, target: Cube) -> UInt8[np.ndarray, "a b c"]:
-    """Labels on the cubic voxels: the share of each decides at one half.
-
-    A voxel of which half may not be taught is ignored.
-    """
-    first = np.zeros(3)
-
-    def share(*values: int) -> Float32[np.ndarray, "a b c"]:
-        inside = np.isin(labels.values, values)
-        part = Turned(name=labels.name, values=inside, affine_lps=labels.affine_lps, sha256="")
-        return on_cube(part, first, target)
-
-    liver = share(LIVER, LESION) >= _HALF
-    lesion = share(LESION) >= _HALF
-    made = np.where(lesion, LESION, np.where(liver, LIVER, BACKGROUND)).astype(np.uint8)
-    if (labels.values == IGNORED).any():
-        made[share(IGNORED) >= _HALF] = IGNORED
-    return made
+    return image.values[tuple(needed)], (source[0], source[1], source[2])
 
 
 def shared_box(boxes: Sequence[Box]) -> Box:

@@ -88,7 +88,7 @@ def _whole(values: Shaped[np.ndarray, "i j k"], name: str) -> Integer[np.ndarray
 
 
 def _meant(found: Turned, files: LabelFiles) -> UInt8[np.ndarray, "i j k"]:
-    present = [int(v) for v in np.unique(found.values)]
+    present = _present(found.values)
     others = [v for v in present if v not in files.meaning]
     if others and files.otherwise is None:
         known = ", ".join(str(v) for v in sorted(files.meaning)[:12])
@@ -111,6 +111,15 @@ def _meant(found: Turned, files: LabelFiles) -> UInt8[np.ndarray, "i j k"]:
         if label != BACKGROUND:
             meant[found.values == value] = label
     return meant
+
+
+def _present(values: Integer[np.ndarray, "i j k"]) -> list[int]:
+    """The numbers in use; empty planes are not sorted."""
+    found: set[int] = set()
+    for k in range(values.shape[2]):
+        plane = values[:, :, k]
+        found.update(np.unique(plane).tolist() if plane.any() else (0,))
+    return sorted(int(v) for v in found)
 
 
 def _of_the_liver(meant: Sequence[UInt8[np.ndarray, "i j k"]]) -> UInt8[np.ndarray, "i j k"]:

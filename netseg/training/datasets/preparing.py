@@ -71,35 +71,50 @@ def prepare(
     cases = _chosen(layout.cases(), exclude)
     folder.mkdir(parents=True, exist_ok=True)
     cache.remove_parts(folder)
-    refused: dict[str, Notice] = {}
-    keys: dict[str, str] = {}
-    for case in cases:
-        try:
-            keys[case.name] = cache.key_of(case, recipe)
-        except OSError as error:
-            refused[case.name] = _unreadable(error)
-    entries = {c.name: cache.entry_of(folder, c, keys[c.name]) for c in cases if c.name in keys}
-    kept = [c for c in cases if c.name in keys and cache.is_whole(entries[c.name], keys[c.name])]
-    missing = [c for c in cases if c.name in keys and c not in kept]
-    jobs = [(case, recipe, entries[case.name], keys[case.name]) for case in missing]
+    jobs, refused = _jobs(cases, recipe, folder)
+    kept = tuple(job.case.name for job in jobs if cache.is_whole(job.entry, job.key))
     made: list[str] = []
-    for name, notice in _done(jobs, workers):
-        logger.info(
-            "%s: %s (%d of %d)", name, "refused" if notice else "prepared", len(made) + 1, len(jobs)
-        )
+    for name, notice in _done([job for job in jobs if job.case.name not in kept], workers):
         if notice is None:
             made.append(name)
         else:
             refused[name] = notice
-    refused |= _twins({n: e for n, e in entries.items() if n not in refused})
-    for name, notice in sorted(refused.items()):
+        logger.info("%s: %s", name, "refused" if notice else "prepared")
+    entries = {j.case.name: j.entry for j in jobs if j.case.name not in refused}
+    twins = _twins(entries)
+    for name, notice in sorted((refused | twins).items()):
         logger.warning("%s was left out: %s: %s", name, notice.code, notice.message)
     return Prepared(
-        entries=tuple(entries[c.name] for c in cases if c.name not in refused),
-        refused=refused,
+        entries=tuple(entry for name, entry in entries.items() if name not in twins),
+        refused=refused | twins,
         made=tuple(sorted(made)),
-        kept=tuple(case.name for case in kept),
+        kept=kept,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    case: RawCase
+    recipe: Recipe
+    entry: Path
+    key: str
+
+
+def _jobs(
+    cases: Sequence[RawCase], recipe: Recipe, folder: Path
+) -> tuple[list[_Job], dict[str, Notice]]:
+    """What there is to do, and the cases whose files cannot even be looked at."""
+    jobs: list[_Job] = []
+    refused: dict[str, Notice] = {}
+    for case in cases:
+        try:
+            key = cache.key_of(case, recipe)
+        except OSError as error:
+            refused[case.name] = _unreadable(error)
+            continue
+        entry = cache.entry_of(folder, case, key)
+        jobs.append(_Job(case=case, recipe=recipe, entry=entry, key=key))
+    return jobs, refused
 
 
 def _chosen(cases: Sequence[RawCase], exclude: Sequence[str]) -> list[RawCase]:
@@ -120,16 +135,14 @@ def _chosen(cases: Sequence[RawCase], exclude: Sequence[str]) -> list[RawCase]:
     return sorted((c for c in cases if c.name not in exclude), key=lambda case: case.name)
 
 
-def _done(
-    jobs: Sequence[tuple[RawCase, Recipe, Path, str]], workers: int
-) -> Iterator[tuple[str, Notice | None]]:
+def _done(jobs: Sequence[_Job], workers: int) -> Iterator[tuple[str, Notice | None]]:
     """Name and refusal of every job as it ends."""
     if workers < 1 or len(jobs) < 2:
         for job in jobs:
-            yield job[0].name, _make(*job)
+            yield job.case.name, _make(job)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(_make, *job): job[0].name for job in jobs}
+        running = {pool.submit(_make, job): job.case.name for job in jobs}
         try:
             for future in as_completed(running):
                 yield running[future], future.result()
@@ -141,10 +154,10 @@ def _done(
             ) from error
 
 
-def _make(case: RawCase, recipe: Recipe, entry: Path, key: str) -> Notice | None:
+def _make(job: _Job) -> Notice | None:
     """Prepare one case; a refusal of the case is returned, one of the machine is raised."""
     try:
-        cache.write(entry, read_case(case, recipe), key)
+        cache.write(job.entry, read_case(job.case, job.recipe), job.key)
     except EnvironmentFaultError:
         raise
     except NetsegError as refusal:
