@@ -1,23 +1,21 @@
 """What a lesion is made of, voxel by voxel: dead parts, bright material, and a bright ring.
 
-Single voxels are noisy, so that shares are taken of values smoothed within the lesion (Gaussian,
-2 mm standard deviation; nothing from outside enters), and the ring is judged by direction.
+Single voxels are noisy. Shares are taken of medians over 3 mm around each voxel, among the region's own
+voxels: a median keeps an edge where it is, whatever the threshold, where a mean would shift it.
 
 - Necrotic: enhances by 10 HU or less from native to portal venous; without a native phase, below
   30 HU in the portal venous phase, where viable tumour and liver lie above 60 (both assumptions; the
   10 HU are the usual limit of "no enhancement", Bosniak's for instance).
 - Bright material (calcification, iodised oil, clips): at least 130 HU in every CT phase if one of them
   is native, else at least 250 HU, which contrast in liver and vessels of a portal phase does not reach
-  (assumptions). Values of unsmoothed voxels, since clips are small.
-- Ring: the outer 3 mm of the lesion, in 26 directions around its centre; the share of its voxels whose
-  direction is brighter than the liver by 10 HU. `ring_enhancement` is a share of half or more with the
-  ring 20 HU brighter than the core, the inner half of the depth (assumptions). A lesion less than 5 mm
-  deep has no core to compare with.
+  (assumptions). Values of single voxels, since clips are small.
+- Ring: the outer 3 mm of the lesion; the share of it that is brighter than the liver by 10 HU.
+  `ring_enhancement` is a share of half or more with the ring 20 HU brighter than the core, the inner
+  half of the depth (assumptions). A lesion less than 5 mm deep has no core to compare with.
 """
 
 from __future__ import annotations
 
-from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +26,7 @@ from netseg.findings.enhancement import ARTERIAL, NATIVE, PORTAL
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jaxtyping import Bool, Float
+    from jaxtyping import Float
 
     from netseg.findings.level import Level
     from netseg.findings.record import Record
@@ -36,14 +34,12 @@ if TYPE_CHECKING:
 
     Samples = Mapping[str, Float[np.ndarray, " n"]]
 
-SMOOTH_MM = 2.0
+SMOOTH_MM = 3.0
 NO_ENHANCEMENT_HU = 10.0
 NECROTIC_PORTAL_HU = 30.0
 BRIGHT_NATIVE_HU, BRIGHT_CONTRAST_HU = 130.0, 250.0
 RING_MM, SHALLOWEST_MM = 3.0, 5.0
 RING_OVER_LIVER_HU, RING_OVER_CORE_HU, RING_SHARE = 10.0, 20.0, 0.5
-DIRECTIONS = np.array([d for d in product((-1, 0, 1), repeat=3) if any(d)], np.float64)
-DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=1, keepdims=True)
 NECROSIS, BRIGHT, RING = "necrosis_share", "bright_material_share", "ring_enhancement"
 
 
@@ -94,10 +90,13 @@ def ring(found: Samples, liver: Mapping[str, Level], region: Region, record: Rec
     outer, core = depth <= RING_MM, depth > deepest / 2
     values, phase = found[name], name.removeprefix("hu_")
     over_core = float(values[outer].mean() - values[core].mean())
-    share = _bright_share(values, outer, region, liver[name].median + RING_OVER_LIVER_HU)
+    shell = np.zeros(region.inside.shape, np.bool_)
+    shell[region.inside] = outer
+    calm = smoothed(values[outer], region.within(shell))
+    share = float((calm >= liver[name].median + RING_OVER_LIVER_HU).mean())
     record.note(
         {f"ring_share_{phase}": share, f"ring_over_core_hu_{phase}": over_core},
-        f"outer {RING_MM:.0f} mm of the lesion, by direction, against its core and the liver",
+        f"outer {RING_MM:.0f} mm of the lesion, against its core and the liver",
         voxels=int(outer.sum()),
         volume_ml=float(outer.sum()) * region.grid.voxel_volume_ml,
     )
@@ -105,28 +104,22 @@ def ring(found: Samples, liver: Mapping[str, Level], region: Region, record: Rec
 
 
 def smoothed(values: Float[np.ndarray, " n"], region: Region) -> Float[np.ndarray, " n"]:
-    """Values at the region's voxels, smoothed among themselves."""
-    sigma = [SMOOTH_MM / s for s in region.grid.spacing_mm]
-    image = np.zeros(region.inside.shape)
+    """Medians over a ball of 3 mm around each of the region's voxels.
+
+    Beyond the region its nearest voxel's value stands in, so that nothing from outside enters.
+    """
+    spacing = region.grid.spacing_mm
+    reach = [int(SMOOTH_MM / s) for s in spacing]
+    steps = np.moveaxis(np.indices([2 * r + 1 for r in reach]), 0, -1) - reach
+    ball = ((steps * spacing) ** 2).sum(axis=-1) <= SMOOTH_MM**2
+    image = np.zeros(region.inside.shape, np.float32)
     image[region.inside] = values
-    total = ndimage.gaussian_filter(image, sigma, mode="constant")
-    weight = ndimage.gaussian_filter(region.inside.astype(np.float64), sigma, mode="constant")
-    return (total / np.maximum(weight, 1e-12))[region.inside]
-
-
-def _bright_share(
-    values: Float[np.ndarray, " n"],
-    outer: Bool[np.ndarray, " n"],
-    region: Region,
-    threshold_hu: float,
-) -> float:
-    """Share of the ring's voxels that lie in directions whose mean reaches the threshold."""
-    points = region.points_mm()
-    away = (points - points.mean(axis=0))[outer]
-    which = np.argmax(away @ DIRECTIONS.T, axis=1)
-    count = np.bincount(which, minlength=len(DIRECTIONS))
-    mean = np.bincount(which, values[outer], len(DIRECTIONS)) / np.maximum(count, 1)
-    return float(count[mean >= threshold_hu].sum() / count.sum())
+    nearest = ndimage.distance_transform_edt(
+        ~region.inside, sampling=spacing, return_distances=False, return_indices=True
+    )
+    return ndimage.median_filter(image[tuple(nearest)], footprint=ball, mode="nearest")[
+        region.inside
+    ]
 
 
 def _note(record: Record, values: dict[str, float], name: str, region: Region) -> None:

@@ -204,8 +204,11 @@ def area_mm2(points: np.ndarray) -> float:
 
 @pytest.mark.slow
 def test_two_lesions_of_a_real_patient_have_the_volume_of_their_polygons(tmp_path):
-    """Shoelace areas times 1.953 mm: 106.9 and 2.8 ml. With every voxel a contour merely passes
-    through they would be 118.7 and 3.9 ml, as some tools count."""
+    """Shoelace areas times 1.953 mm: 106.9 and 2.8 ml.
+
+    With every voxel a contour merely passes through they would be 118.7 and 3.9 ml, as some tools
+    count.
+    """
     with tarfile.open(real_data("dicom/net_lu177_dotatate_spect.tar.xz")) as archive:
         archive.extractall(tmp_path, filter="data")
     (path,) = [p for p in tmp_path.rglob("*.dcm") if p.parent.name == "mask"]
