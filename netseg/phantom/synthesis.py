@@ -372,7 +372,7 @@ def _misfits(
     settings: Synthesis, channels: tuple[str, ...], chance: Chance
 ) -> dict[Family, Misfit]:
     """Misfits of the scanners other than the first channel's."""
-    families = list(dict.fromkeys(CHANNELS[name].family for name in channels))
-    if len(families) < 2 or not chance.coin(settings.misfit):
-        return {}
-    return {f: draw_misfit(settings.shift_mm, settings.turn_deg, chance) for f in families[1:]}
+    others = list(dict.fromkeys(CHANNELS[name].family for name in channels))[1:]
+    happens = chance.coin(settings.misfit)
+    drawn = {f: draw_misfit(settings.shift_mm, settings.turn_deg, chance) for f in others}
+    return drawn if happens else {}

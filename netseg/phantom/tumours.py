@@ -8,7 +8,7 @@ hyper-enhancement in about two thirds.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -135,18 +135,8 @@ def draw_orders(prior: TumourPrior, liver_ml: float, chance: Chance) -> tuple[li
     orders.sort(key=lambda o: -o.diameter_mm)
     if pattern is Pattern.DIFFUSE:
         return orders, pattern
-    whole = pattern is Pattern.SIMPLE
-    return [_placed(o, near=whole or n < (count + 1) // 2) for n, o in enumerate(orders)], pattern
-
-
-def _placed(order: Order, *, near: bool) -> Order:
-    return Order(
-        kind=order.kind,
-        diameter_mm=order.diameter_mm,
-        hyper=order.hyper,
-        treated=order.treated,
-        near=near,
-    )
+    close = len(orders) if pattern is Pattern.SIMPLE else (len(orders) + 1) // 2
+    return [replace(order, near=n < close) for n, order in enumerate(orders)], pattern
 
 
 def _tumour(prior: TumourPrior, hyper: float, ring: float, chance: Chance) -> Order:
@@ -255,66 +245,58 @@ def grow_all(
     grown: list[Growth] = []
     if not len(ground.places):
         return grown, numbers
-    taken: list[tuple[torch.Tensor, float]] = []
     anchor = ground.places[chance.whole(0, len(ground.places) - 1)]
+    bed = _Bed(ground=ground, prior=prior, anchor=anchor, gap_mm=gap_mm, numbers=numbers, taken=[])
     lesions = mimics = 0
     for order in orders:
-        number = -(mimics + 1) if isinstance(order.kind, Mimic) else lesions + 1
-        body = _grow(ground, order, number, (prior, anchor, taken, gap_mm, numbers), chance)
+        mimic = isinstance(order.kind, Mimic)
+        body = bed.grow(order, -(mimics + 1) if mimic else lesions + 1, chance)
         if body is None:
             continue
         grown.append(body)
-        lesions, mimics = max(lesions, number), max(mimics, -number)
+        lesions, mimics = lesions + (not mimic), mimics + mimic
     return grown, numbers
 
 
-def _grow(ground: Ground, order: Order, number: int, state: tuple, chance: Chance) -> Growth | None:
-    prior, anchor, taken, gap_mm, numbers = state
-    free_to_touch = chance.coin(prior.touching)
-    for attempt in range(TRIES):
-        centre, edge = _place(ground, order, anchor, prior, chance)
-        radius_mm = 0.5 * order.diameter_mm * (0.8**attempt if attempt > 2 else 1.0)
-        reach = radius_mm + (0.0 if free_to_touch else gap_mm)
-        near = any(
-            float((centre - c).norm()) * ground.spacing_mm
-            < r + reach - (0.3 * min(r, radius_mm) if free_to_touch else 0.0)
-            for c, r in taken
-        )
-        if near:
-            continue
-        body = _body(ground, order, number, (centre, radius_mm), chance)
-        share = float((body.depth_mm > 0).sum())
-        if share == 0:
-            return None
-        kept = body.inside & (numbers[body.box] == 0)
-        if float(kept.sum()) < (0.35 if edge else 0.55) * share:
-            continue
-        if not kept.any():
-            continue
-        numbers[body.box][kept] = number
-        taken.append((centre, radius_mm))
-        return _own(body, kept, radius_mm)
-    return None
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Bed:
+    """A liver with the bodies that stand in it already; `numbers` and `taken` grow with them."""
 
+    ground: Ground
+    prior: TumourPrior
+    anchor: torch.Tensor
+    gap_mm: float
+    numbers: torch.Tensor
+    taken: list[tuple[torch.Tensor, float]]
 
-def _own(body: Growth, kept: torch.Tensor, radius_mm: float) -> Growth:
-    order = Order(
-        kind=body.order.kind,
-        diameter_mm=2.0 * radius_mm,
-        hyper=body.order.hyper,
-        treated=body.order.treated,
-        near=body.order.near,
-    )
-    return Growth(
-        order=order,
-        number=body.number,
-        box=body.box,
-        depth_mm=body.depth_mm,
-        inside=kept,
-        soft=body.soft,
-        bumps=body.bumps,
-        radius_mm=body.radius_mm,
-    )
+    def grow(self, order: Order, number: int, chance: Chance) -> Growth | None:
+        """A body away from the others and mostly inside the liver; None after some tries."""
+        touching = chance.coin(self.prior.touching)
+        for attempt in range(TRIES):
+            centre, edge = _place(self.ground, order, self.anchor, self.prior, chance)
+            shrunk = 0.8**attempt if attempt > 2 else 1.0
+            smaller = replace(order, diameter_mm=order.diameter_mm * shrunk)
+            radius_mm = 0.5 * smaller.diameter_mm
+            if not self._free(centre, radius_mm, touching=touching):
+                continue
+            body = _body(self.ground, smaller, number, (centre, radius_mm), chance)
+            unclaimed = self.numbers[body.box] == 0
+            kept = body.inside & unclaimed
+            whole, left = int((body.depth_mm > 0).sum()), int(kept.sum())
+            if left == 0 or left < (0.35 if edge else 0.55) * whole:
+                continue
+            self.numbers[body.box][kept] = number
+            self.taken.append((centre, radius_mm))
+            return replace(body, inside=kept, soft=body.soft * unclaimed)
+        return None
+
+    def _free(self, centre: torch.Tensor, radius_mm: float, *, touching: bool) -> bool:
+        for other, other_mm in self.taken:
+            away_mm = float((centre - other).norm()) * self.ground.spacing_mm
+            overlap_mm = 0.3 * min(other_mm, radius_mm) if touching else -self.gap_mm
+            if away_mm < radius_mm + other_mm - overlap_mm:
+                return False
+        return True
 
 
 def _place(
