@@ -21,6 +21,8 @@ from netseg.domain import (
     Volume,
 )
 from netseg.geometry.components import components
+from netseg.phantom.anatomy import draw_anatomy
+from netseg.phantom.holdout import FIRST_SEED, HOLDOUT, holdout_case
 from netseg.training.paint import LesionPrior, paint
 from netseg.training.scenes import LESION, bare_livers, lits_crops
 from netseg.training.sources import data_root
@@ -130,17 +132,27 @@ def painted(donors: tuple[str, ...], seeds: range, group: str) -> Iterator[Case]
 
 
 def synthetic(seeds: range, channels: tuple[str, ...], group: str) -> Iterator[Case]:
-    """Procedural patients."""
-    from netseg.phantom.synthesis import holdout_case
-
+    """Procedural patients: the frozen hold-out from seed 900000 on, training side below."""
     for seed in seeds:
-        made = holdout_case(seed, channels, 1.5)
-        grid = grid_of(tuple(made.liver.shape), 1.5)
-        images = {channel: image.numpy() for channel, image in made.images.items()}
+        if seed >= FIRST_SEED:
+            made = holdout_case(seed, channels, 1.5)
+            images, liver, numbers = made.images, made.liver, made.instances
+        else:
+            body = draw_anatomy(seed, 1.5, margin_mm=40.0)
+            generator = torch.Generator().manual_seed(seed)
+            sample = HOLDOUT(body.tissues, body.liver, 1.5, channels, generator)
+            images, liver, numbers = sample.images, body.liver, None
+            mask = (sample.lesions > 0) & liver
+        grid = grid_of(tuple(liver.shape), 1.5)
+        lesions = (
+            components(Mask(mask.numpy(), grid))
+            if numbers is None
+            else LabelMap(numbers.numpy().astype(np.uint8), grid)
+        )
         yield Case(
             name=f"phantom {seed}",
             group=group,
-            study=study_of(f"phantom {seed}", images, grid),
-            liver=Mask(made.liver.numpy().astype(bool), grid),
-            lesions=LabelMap(made.lesions.numpy().astype(np.uint8), grid),
+            study=study_of(f"phantom {seed}", {c: v.numpy() for c, v in images.items()}, grid),
+            liver=Mask(liver.numpy().astype(bool), grid),
+            lesions=lesions,
         )

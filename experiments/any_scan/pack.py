@@ -57,9 +57,7 @@ def main() -> None:
     words = parser.parse_args()
     told = yaml.safe_load(words.card.read_text()) if words.card else {}
     tuned = told.get("tuned", {})
-    networks = {
-        role: network(role, getattr(words, role), tuned.get(role, {})) for role in FILES
-    }
+    networks = {role: network(role, getattr(words, role), tuned.get(role, {})) for role in FILES}
     card = export(networks, words.output, name=words.name, about=told.get("about", {}))
     print(words.output, f"{words.output.stat().st_size / 1e6:.1f} MB", card.sha256[:12])
 

@@ -48,9 +48,7 @@ def blur(image: torch.Tensor, sigma_vox: tuple[float, float, float]) -> torch.Te
     return out[0, 0]
 
 
-def bend_greys(
-    hu: torch.Tensor, generator: torch.Generator, *, knots: int = 10
-) -> torch.Tensor:
+def bend_greys(hu: torch.Tensor, generator: torch.Generator, *, knots: int = 10) -> torch.Tensor:
     """A signal that follows the Hounsfield units along a random broken line.
 
     Tissues that differ in CT differ in the result, in any order: the anatomy of a CT in the

@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 
+from netseg.training.callbacks import Curves, PredictionPictures
 from netseg.training.module import VoxelClassifier
-from netseg.training.steps import Curriculum, StepData
+from netseg.training.steps import StepData
+from netseg.training.trainers import TrainerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from netseg.segment.networks import NetworkSpec
+    from netseg.training.callbacks import Record
+    from netseg.training.steps import Curriculum
 
 logger = logging.getLogger(__name__)
 
@@ -27,26 +31,6 @@ KNOWN_WARNINGS = (
     "The 'train_dataloader' does not have many workers",  # patches are made in this process
     ".*LeafSpec.*",  # Lightning still asks torch for a class by its old name
 )
-
-
-class Tracker(Protocol):
-    """Whoever keeps the record of a run."""
-
-    def params(self, values: Mapping[str, Any]) -> None:
-        """Settings, once."""
-        ...
-
-    def metrics(self, values: Mapping[str, float], step: int) -> None:
-        """Figures of one step."""
-        ...
-
-    def artifact(self, path: Path) -> None:
-        """A file that belongs to the run."""
-        ...
-
-    def close(self) -> None:
-        """Write what is still held back."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +51,8 @@ class Schedule:
             returns to the cosine. A run that was to end there and was given more time has one.
         average_decay: Share of the averaged weights kept per step.
         seed: Seed of the initial weights; the task carries its own.
-        precision: "bf16-mixed" or "32-true", in Lightning's words.
         threads: Torch threads; None leaves them alone.
+        pictures_every: Checkpoints between two pictures of what the network answers; 0 for none.
     """
 
     steps: int
@@ -82,8 +66,8 @@ class Schedule:
     cycle_ends: tuple[int, ...] = ()
     average_decay: float = 0.998
     seed: int = 1
-    precision: str = "bf16-mixed"
     threads: int | None = None
+    pictures_every: int = 0
 
     def __post_init__(self) -> None:
         """Keep the epochs whole."""
@@ -94,34 +78,16 @@ class Schedule:
             )
 
 
-class _Record(Callback):
-    """Mean loss of every twenty steps to the tracker and the log."""
-
-    def __init__(self, tracker: Tracker, every: int = 20) -> None:
-        self._tracker, self._every = tracker, every
-        self._losses: list[float] = []
-
-    def on_train_batch_end(
-        self, trainer: Any, pl_module: Any, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        del pl_module, batch, batch_idx
-        self._losses.append(float(outputs["loss"]))
-        if trainer.global_step % self._every == 0:
-            loss = sum(self._losses) / len(self._losses)
-            rate = trainer.optimizers[0].param_groups[0]["lr"]
-            self._tracker.metrics({"loss": loss, "learning_rate": rate}, trainer.global_step)
-            logger.info("step %d: loss %.4f", trainer.global_step, loss)
-            self._losses.clear()
-
-
 def fit(
     spec: NetworkSpec,
     task: Curriculum,
     schedule: Schedule,
     *,
     folder: Path,
-    tracker: Tracker,
+    tracker: Record,
     resume: bool,
+    trainer: TrainerSettings | None = None,
+    start: Mapping[str, torch.Tensor] | None = None,
 ) -> VoxelClassifier:
     """Train until the schedule ends, or go on where an interrupted run stopped.
 
@@ -129,17 +95,59 @@ def fit(
         spec: The network.
         task: What each step sees.
         schedule: How long and how fast.
-        folder: Where the checkpoints lie.
-        tracker: Keeps the record.
+        folder: Where the checkpoints and the pictures lie.
+        tracker: Keeps the curves and the pictures.
         resume: Go on from the last checkpoint in `folder`; begin anew where there is none.
+        trainer: Where it runs; one process on whatever is there when None.
+        start: Weights to begin with, as a state dict; random ones when None.
 
     Returns:
         The module; its `averaged` network is the result.
     """
-    if schedule.threads is not None:
-        torch.set_num_threads(schedule.threads)
+    where = trainer or TrainerSettings(threads=schedule.threads)
+    where.set_up()
     torch.manual_seed(schedule.seed)
-    module = VoxelClassifier(
+    module = _module(spec, schedule)
+    if start is not None:
+        module.network.load_state_dict(start)
+        module.averaged.load_state_dict(start)
+    where.prepare(module.network.body)
+    last = folder / "last.ckpt"
+    keep = ModelCheckpoint(
+        dirpath=folder,
+        filename="last",
+        save_top_k=1,
+        every_n_epochs=1,
+        enable_version_counter=False,
+    )
+    pictures = PredictionPictures(tracker, folder / "pictures", every=schedule.pictures_every)
+    lightning = pl.Trainer(
+        **where.lightning_arguments(),
+        max_epochs=schedule.steps // schedule.checkpoint_every,
+        reload_dataloaders_every_n_epochs=1,
+        gradient_clip_val=12.0,
+        callbacks=[keep, Curves(tracker), *([pictures] if schedule.pictures_every else [])],
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    data = StepData(
+        task,
+        steps_per_epoch=schedule.checkpoint_every,
+        batch=schedule.batch,
+        workers=where.workers,
+    )
+    begun = str(last) if resume and last.is_file() else None
+    logger.info("training %s", f"resumes from {last.name}" if begun else "begins")
+    with warnings.catch_warnings():
+        for told in KNOWN_WARNINGS:
+            warnings.filterwarnings("ignore", told)
+        lightning.fit(module, datamodule=data, ckpt_path=begun)
+    return module
+
+
+def _module(spec: NetworkSpec, schedule: Schedule) -> VoxelClassifier:
+    return VoxelClassifier(
         spec,
         learning_rate=schedule.learning_rate,
         warmup_steps=schedule.warmup_steps,
@@ -150,31 +158,3 @@ def fit(
         cycle_ends=schedule.cycle_ends,
         average_decay=schedule.average_decay,
     )
-    last = folder / "last.ckpt"
-    keep = ModelCheckpoint(
-        dirpath=folder,
-        filename="last",
-        save_top_k=1,
-        every_n_epochs=1,
-        enable_version_counter=False,
-    )
-    trainer = pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision=schedule.precision,  # pyright: ignore[reportArgumentType]
-        max_epochs=schedule.steps // schedule.checkpoint_every,
-        reload_dataloaders_every_n_epochs=1,
-        gradient_clip_val=12.0,
-        callbacks=[keep, _Record(tracker)],
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    data = StepData(task, steps_per_epoch=schedule.checkpoint_every, batch=schedule.batch)
-    start = str(last) if resume and last.is_file() else None
-    logger.info("training %s", f"resumes from {last.name}" if start else "begins")
-    with warnings.catch_warnings():
-        for told in KNOWN_WARNINGS:
-            warnings.filterwarnings("ignore", told)
-        trainer.fit(module, datamodule=data, ckpt_path=start)
-    return module

@@ -79,7 +79,6 @@ class VoxelClassifier(pl.LightningModule):
         self.average_decay = average_decay
         self.weight_decay = weight_decay
         self.network = spec.build()
-        self.network.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
         self.averaged = spec.build()
         self.averaged.load_state_dict(self.network.state_dict())
         self.averaged.requires_grad_(requires_grad=False)
@@ -96,7 +95,10 @@ class VoxelClassifier(pl.LightningModule):
         fine, coarse = self.network.both(image, given[0])
         loss = dice_and_cross_entropy(fine, truth, weight)
         if self.spec.stride > 1:
-            truth, weight = avg_pool3d(truth, self.spec.stride), avg_pool3d(weight, self.spec.stride)
+            truth, weight = (
+                avg_pool3d(truth, self.spec.stride),
+                avg_pool3d(weight, self.spec.stride),
+            )
             loss = (loss + 0.5 * dice_and_cross_entropy(coarse, truth, weight)) / 1.5
         self.log("loss", loss.detach(), on_step=True, on_epoch=False)
         return loss

@@ -33,12 +33,14 @@ class Patch:
         liver: The liver, lesions included.
         lesions: The lesions.
         unseen: Voxels of which nobody knows whether they are lesion.
+        unknown: Voxels of which nobody knows whether they are liver.
     """
 
     images: Mapping[str, torch.Tensor]
     liver: torch.Tensor
     lesions: torch.Tensor
     unseen: torch.Tensor
+    unknown: torch.Tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,6 +78,7 @@ class RealPatches:
             liver=(labels == LIVER) | (labels == LESION),
             lesions=labels == LESION,
             unseen=(labels == UNSEEN) | ((labels == LIVER) & (not scene.clean)),
+            unknown=labels == UNSEEN,
         )
         if PORTAL in images and scene.clean and not chance(self.untouched, generator):
             patch = self._paint(patch, scene.spacing_mm, generator)
@@ -132,5 +135,5 @@ class SyntheticPatches:
             liver=liver,
             lesions=made.lesions & liver,
             unseen=torch.zeros_like(liver),
+            unknown=torch.zeros_like(liver),
         )
-

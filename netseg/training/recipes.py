@@ -12,7 +12,8 @@ from netseg.training.sources import gather
 from netseg.training.tasks import LesionTask, LiverTask, Mixture
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from netseg.training.sources import AnatomySource, Source
     from netseg.training.warp import Warp
@@ -38,6 +39,10 @@ class MixtureSettings:
     real: Mapping[str, Any] = field(default_factory=dict[str, Any])
     synthesis: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
+    def files(self) -> list[Path]:
+        """The image files of the real scans."""
+        return sorted({file for source in self.sources for file in source.files()})
+
     def make(self, warp: Warp) -> Mixture:
         """Read and draw everything; may take a minute."""
         real = synthetic = None
@@ -60,31 +65,51 @@ class MixtureSettings:
         )
 
 
-def liver_task(
-    *, mixture: MixtureSettings, seed: int, warp: Warp, settings: dict[str, Any] | None = None
-) -> Callable[[], LiverTask]:
-    """What makes a liver task; further fields of `LiverTask` go into `settings`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiverRecipe:
+    """What makes a liver task.
 
-    def make() -> LiverTask:
-        return LiverTask(
-            inputs=CHANNELS, patches=mixture.make(warp), seed=seed, **(settings or {})
-        )
+    Attributes:
+        mixture: Where patches come from.
+        seed: First half of every step's seed.
+        warp: Patch size and bending.
+        settings: Further fields of `LiverTask`.
+    """
 
-    return make
+    mixture: MixtureSettings
+    seed: int
+    warp: Warp
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __call__(self) -> LiverTask:
+        """The task; may take a minute."""
+        patches = self.mixture.make(self.warp)
+        return LiverTask(inputs=CHANNELS, patches=patches, seed=self.seed, **self.settings)
+
+    def files(self) -> list[Path]:
+        """The image files it reads."""
+        return self.mixture.files()
 
 
-def lesion_task(
-    *, mixture: MixtureSettings, seed: int, warp: Warp, settings: dict[str, Any] | None = None
-) -> Callable[[], LesionTask]:
-    """What makes a lesion task; further fields of `LesionTask` go into `settings`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LesionRecipe:
+    """What makes a lesion task; fields as in `LiverRecipe`."""
 
-    def make() -> LesionTask:
+    mixture: MixtureSettings
+    seed: int
+    warp: Warp
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    def __call__(self) -> LesionTask:
+        """The task; may take a minute."""
         return LesionTask(
             inputs=(*CHANNELS, LIVER_GIVEN),
-            patches=mixture.make(warp),
-            seed=seed,
-            patch=warp.patch,
-            **(settings or {}),
+            patches=self.mixture.make(self.warp),
+            seed=self.seed,
+            patch=self.warp.patch,
+            **self.settings,
         )
 
-    return make
+    def files(self) -> list[Path]:
+        """The image files it reads."""
+        return self.mixture.files()

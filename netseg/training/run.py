@@ -5,22 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netseg.domain import Code, UsageError
 from netseg.segment.card import ROLES, NetworkCard
+from netseg.tracking import NoTracker, recording, run_key
 from netseg.training.export import export
 from netseg.training.fit import fit
+from netseg.training.record import begin_record, files_record, keep_model, settings_record
 from netseg.training.steps import Curriculum
+from netseg.training.trainers import is_first_process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     import torch
 
-    from netseg.tracking import Tracker
+    from netseg.tracking import DatasetRecord, Tracker
+    from netseg.training.steps import Stage
+    from netseg.training.trainers import TrainerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -42,8 +48,8 @@ def run(settings: Mapping[str, Any], build: Callable[..., Any]) -> Trained:
     """Train the networks of a configuration.
 
     Args:
-        settings: `name`, `output`, `resume`, `tracking`, `networks` by role, `about`; plain values,
-            `_target_` words of the registry.
+        settings: `name`, `output`, `resume`, `tracking`, `trainer`, `networks` by role, `about`;
+            plain values, `_target_` words of the registry.
         build: The registry: makes an object of a mapping with `_target_`, and of further arguments.
 
     Returns:
@@ -58,11 +64,13 @@ def run(settings: Mapping[str, Any], build: Callable[..., Any]) -> Trained:
     done: dict[str, tuple[torch.nn.Module, NetworkCard]] = {}
     for role in (r for r in ROLES if networks.get(r)):
         done[role] = _train(role, networks[role], settings, folder / role, build)
-    if set(done) != set(ROLES):
+    if set(done) != set(ROLES) or not is_first_process():
         return Trained(folder=folder, weights=None)
     path = folder / f"{settings['name']}.safetensors"
     card = export(done, path, name=settings["name"], about=settings.get("about") or {})
     logger.info("weights %s with checksum %s", path.name, card.sha256[:12])
+    with recording(_tracker(settings, "model", folder, build)) as tracker:
+        keep_model(tracker, path, card, config_sha256=config_sha256(settings))
     return Trained(folder=folder, weights=path)
 
 
@@ -93,12 +101,49 @@ def _train(
         patch=tuple(network["patch"]),  # pyright: ignore[reportArgumentType]
         threshold=network["threshold"],
     )
-    task = Curriculum(build(network["stages"]))
-    tracker: Tracker = build(settings["tracking"], run=f"{settings['name']}-{role}")
-    tracker.params({**network, "config_sha256": config_sha256(settings)})
-    module = fit(spec, task, schedule, folder=folder, tracker=tracker, resume=resume)
-    tracker.close()
+    stages = build(network["stages"])
+    trainer: TrainerSettings | None = build(settings.get("trainer"))
+    with recording(_tracker(settings, role, folder, build)) as tracker:
+        begin_record(
+            tracker,
+            network,
+            folder=folder,
+            config_sha256=config_sha256(settings),
+            trainer=trainer,
+            datasets=_datasets(role, network, stages),
+        )
+        module = fit(
+            spec,
+            Curriculum(stages),
+            schedule,
+            folder=folder,
+            tracker=tracker,
+            resume=resume,
+            trainer=trainer,
+        )
     return module.averaged, entry
+
+
+def _tracker(
+    settings: Mapping[str, Any], part: str, folder: Path, build: Callable[..., Any]
+) -> Tracker:
+    """The record of one part of a run; further processes of the run keep none."""
+    if not is_first_process():
+        return NoTracker()
+    key = run_key(folder, resume=bool(settings["resume"]))
+    return build(settings["tracking"], run=f"{settings['name']}-{part}", key=f"{key}-{part}")
+
+
+def _datasets(
+    role: str, network: Mapping[str, Any], stages: Sequence[Stage]
+) -> list[DatasetRecord]:
+    """What is read and what is generated, with hashes; files that are not there fail later."""
+    records = [settings_record(f"{role}-stages", {"stages": network["stages"]})]
+    files = sorted({f for stage in stages for f in getattr(stage.task, "files", list)()})
+    if files:
+        root = Path(os.path.commonpath([file.parent for file in files]))
+        records.append(files_record(f"{role}-images", files, root))
+    return records
 
 
 def _require_known(networks: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
 
-LEAST_VOXELS, MOST_WEIGHT = 1500.0, 25.0
+LEAST_VOXELS, MOST_WEIGHT = 600.0, 8.0
 """A lesion of fewer voxels counts as if it had this many, but no voxel more than `MOST_WEIGHT`."""
 
 
@@ -34,18 +34,25 @@ class Sample(NamedTuple):
 
 
 def lesion_weight(
-    lesions: Bool[torch.Tensor, "i j k"], unseen: Bool[torch.Tensor, "i j k"]
+    lesions: Bool[torch.Tensor, "i j k"],
+    unseen: Bool[torch.Tensor, "i j k"],
+    least_voxels: float = LEAST_VOXELS,
+    most: float = MOST_WEIGHT,
 ) -> Float[torch.Tensor, "i j k"]:
     """Weights that let a small lesion be heard beside a large one.
 
-    Every lesion of fewer than `LEAST_VOXELS` voxels weighs about as much as one of that size.
+    Args:
+        lesions: All lesions of a patch.
+        unseen: Where nobody looked; weighs nothing.
+        least_voxels: A lesion of fewer voxels weighs as much as one of that size.
+        most: No voxel weighs more.
     """
     numbered, count = ndi.label(lesions.cpu().numpy(), np.ones((3, 3, 3)))
     if count == 0:
         weight = torch.ones(lesions.shape, device=lesions.device)
     else:
         sizes = np.bincount(numbered.ravel())
-        per_label = np.clip(LEAST_VOXELS / np.maximum(sizes, 1), 1.0, MOST_WEIGHT)
+        per_label = np.clip(least_voxels / np.maximum(sizes, 1), 1.0, most)
         per_label[0] = 1.0
         weight = torch.from_numpy(per_label[numbered].astype(np.float32)).to(lesions.device)
     return weight * ~unseen

@@ -15,6 +15,7 @@ from torch.nn import functional
 from netseg.segment.couinaud_network import SEGMENTS
 from netseg.training.fit import KNOWN_WARNINGS
 from netseg.training.steps import StepData
+from netseg.training.trainers import TrainerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +145,7 @@ def fit_segments(
     trainer = pl.Trainer(
         accelerator="auto",
         devices=1,
-        precision=schedule.precision,  # pyright: ignore[reportArgumentType]
+        precision=TrainerSettings().chosen_precision(),  # pyright: ignore[reportArgumentType]
         max_epochs=schedule.steps // schedule.checkpoint_every,
         reload_dataloaders_every_n_epochs=1,
         gradient_clip_val=12.0,

@@ -6,7 +6,7 @@ is bent and turned, its liver is outlined a little wrongly; the truth bends alon
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812 (torch's own name for it)
 from netseg.phantom.ct import HU
 from netseg.phantom.mr import SIGNAL
 from netseg.phantom.tissue import Tissue
-from netseg.segment.couinaud_network import network_input
+from netseg.segment.couinaud_network import SegmentsSpec, network_input
 from netseg.training.contrast import blur, chance, smooth_noise, uniform
 from netseg.training.segment_anatomies import VESSELS, anatomies
 from netseg.training.tasks import generator_of
@@ -61,6 +61,7 @@ class SegmentsTask:
         anatomies: What to colour.
         seed: First half of every step's seed.
         warp: Patch size and bending.
+        spec: The network: how much it is shown around a liver.
         physical: Share of the steps with a scanner's contrast; the others get a random one.
         lesions: Share of the steps with lesions.
         short: Share of the steps in which the scan ends inside the liver.
@@ -70,6 +71,7 @@ class SegmentsTask:
     anatomies: list[SegmentAnatomy]
     seed: int
     warp: Warp
+    spec: SegmentsSpec = field(default_factory=SegmentsSpec)
     physical: float = 0.7
     lesions: float = 0.6
     short: float = 0.12
@@ -98,7 +100,21 @@ class SegmentsTask:
             image, given = cut_short(image, given, generator)
         if chance(self.bare, generator):
             image = torch.where(given, image, image[given].median())
+        box = _around(given, self.spec)
+        image, given, segments = image[box], given[box], segments[box]
         return network_input(image, given), torch.where(given, segments, 0).long()
+
+
+def _around(liver: torch.Tensor, spec: SegmentsSpec) -> tuple[slice, ...]:
+    """The part of a patch that the network would be shown of this liver."""
+    box = []
+    for axis, size in enumerate(liver.shape):
+        hit = liver.amax(dim=tuple(n for n in range(3) if n != axis)).nonzero()[:, 0]
+        low, high = int(hit[0]), int(hit[-1])
+        count = spec.count(axis, float(high - low), 1.0)
+        start = min(max(0, (low + high + 1 - count) // 2), size - count)
+        box.append(slice(start, start + count))
+    return tuple(box)
 
 
 def coloured(

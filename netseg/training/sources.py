@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from netseg.phantom.synthesis import Anatomy
+    from netseg.training.scenes import Scene
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,10 @@ class Source(Protocol):
 
     def scenes(self) -> list[Scene]:
         """All scenes of the family."""
+        ...
+
+    def files(self) -> list[Path]:
+        """The image files they are read from."""
         ...
 
 
@@ -64,6 +69,10 @@ class LitsSource:
     variants: int = 1
     weight: float = 1.0
     seed: int = 11
+
+    def files(self) -> list[Path]:
+        """Images and outlines of the crops."""
+        return _files(data_root(self.root) / "ct_lits_train", self.cases)
 
     def scenes(self) -> list[Scene]:
         """The crops, each `variants` times."""
@@ -102,6 +111,12 @@ class TransplantSource:
     weight: float = 1.0
     seed: int = 12
 
+    def files(self) -> list[Path]:
+        """Images and outlines of donors and hosts."""
+        root = data_root(self.root)
+        donors = _files(root / "ct_liver_roi_train", self.donors)
+        return donors + _files(root / "ct_lits_train", self.hosts)
+
     def scenes(self) -> list[Scene]:
         """Every donor in `variants` hosts, drawn by chance."""
         root = data_root(self.root)
@@ -116,6 +131,37 @@ class TransplantSource:
                 scene = transplant(hosts[int(index)], donor, rng)
                 made.append(extend(scene, self.shape, rng) if self.shape else scene)
         return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BareSource:
+    """Bare livers as they are: outside of them there is nothing but their median.
+
+    Attributes:
+        donors: Which bare livers.
+        clean: Which of them hold no unlabelled lesion; dark areas of the others are filled.
+        spacing_mm: Voxel edge.
+        root: Data folder; None finds it.
+        weight: Chance of the family against the others.
+        seed: Source of chance.
+    """
+
+    donors: tuple[str, ...]
+    clean: tuple[str, ...]
+    spacing_mm: float
+    root: str | None = None
+    weight: float = 1.0
+    seed: int = 13
+
+    def files(self) -> list[Path]:
+        """Images and outlines of the livers."""
+        return _files(data_root(self.root) / "ct_liver_roi_train", self.donors)
+
+    def scenes(self) -> list[Scene]:
+        """One scene per liver."""
+        livers = bare_livers(data_root(self.root), self.donors, self.clean, self.spacing_mm)
+        rng = np.random.default_rng(self.seed)
+        return [liver if liver.clean else heal(liver, rng) for liver in livers]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +199,10 @@ class AnatomySource:
             drawn = draw_anatomy(seed, self.spacing_mm, margin_mm=self.margin_mm)
             write_anatomy(drawn, file)
         return read_anatomy(file, self.spacing_mm)
+
+
+def _files(folder: Path, cases: Sequence[str]) -> list[Path]:
+    return sorted(file for case in cases for file in folder.glob(f"{case}_*.nii.gz"))
 
 
 def gather(sources: Sequence[Source]) -> tuple[list[Scene], list[float]]:

@@ -15,7 +15,7 @@ import torch
 from netseg.segment.intensity import absolute, against_liver
 from netseg.segment.networks import LIVER_GIVEN
 from netseg.training.contrast import bend_greys, blur, chance, uniform
-from netseg.training.sample import Sample, lesion_weight
+from netseg.training.sample import LEAST_VOXELS, MOST_WEIGHT, Sample, lesion_weight
 from netseg.training.scenes import PORTAL
 from netseg.training.subsets import MR, draw_subset
 
@@ -93,7 +93,7 @@ class LiverTask:
         names = [c for c in self.inputs if c in patch.images]
         image = torch.stack([absolute(c, patch.images[c]) for c in names])
         truth = patch.liver[None].float()
-        return Sample(image, _places(self.inputs, names), truth, torch.ones_like(truth))
+        return Sample(image, _places(self.inputs, names), truth, (~patch.unknown)[None].float())
 
     def _near_the_middle(
         self, liver: torch.Tensor, lesions: torch.Tensor, generator: torch.Generator
@@ -115,6 +115,8 @@ class LesionTask:
         patch: Voxels of a patch.
         batch: Patches per step.
         missed: Share of steps in which the given liver leaves lesions out, as a first network does.
+        least_voxels: A lesion of fewer voxels weighs as much as one of that size,
+        most_weight: but none of its voxels more than this.
     """
 
     inputs: tuple[str, ...]
@@ -123,6 +125,8 @@ class LesionTask:
     patch: tuple[int, int, int]
     batch: int = 1
     missed: float = 0.3
+    least_voxels: float = LEAST_VOXELS
+    most_weight: float = MOST_WEIGHT
 
     def __call__(self, step: int) -> Sample:
         """Input and truth of one step; the outputs are lesion and liver."""
@@ -134,8 +138,8 @@ class LesionTask:
         image = [against_liver(c, patch.images[c], inside) for c in names]
         image = torch.stack([*image, given])
         truth = torch.stack((patch.lesions, patch.liver)).float()
-        weight = torch.ones_like(truth)
-        weight[0] = lesion_weight(patch.lesions, patch.unseen)
+        small = lesion_weight(patch.lesions, patch.unseen, self.least_voxels, self.most_weight)
+        weight = torch.stack((small, (~patch.unknown).float()))
         return Sample(image, _places(self.inputs, [*names, LIVER_GIVEN]), truth, weight)
 
     def _on_liver(

@@ -35,7 +35,7 @@ class Recorded:
         """Keep the loss of a step."""
         self.losses[step] = values["loss"]
 
-    def artifact(self, path):
+    def artifact(self, path, folder=""):
         """Not asked here."""
 
     def close(self):

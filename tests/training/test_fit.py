@@ -6,6 +6,7 @@ import torch
 from netseg.training.fit import Schedule, fit
 from netseg.training.module import dice_and_cross_entropy
 from netseg.training.steps import Curriculum, Stage
+from netseg.training.trainers import TrainerSettings
 
 
 def schedule(steps, **changes):
@@ -13,10 +14,12 @@ def schedule(steps, **changes):
     return Schedule(
         steps=steps,
         cosine_steps=120,
-        precision="32-true",
         average_decay=0.9,
         **(settings | changes),
     )
+
+
+EXACT = TrainerSettings(accelerator="cpu", precision="32-true")
 
 
 def always(task):
@@ -26,7 +29,15 @@ def always(task):
 @pytest.mark.slow
 def test_a_sphere_is_learned_in_two_hundred_steps(toy, recorded, tmp_path):
     spec, task = toy
-    module = fit(spec, always(task), schedule(200), folder=tmp_path, tracker=recorded, resume=False)
+    module = fit(
+        spec,
+        always(task),
+        schedule(200),
+        folder=tmp_path,
+        tracker=recorded,
+        resume=False,
+        trainer=EXACT,
+    )
     image, given, truth, _ = task(100_000)
     with torch.no_grad():
         found = module.averaged.eval()(image[None], given)[0] > 0
@@ -53,7 +64,9 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(toy, recorded, tm
     def train(seen, name, tracker, *, resume):
         plan = schedule(80, cooldown_steps=30)
         folder = tmp_path / name
-        return fit(spec, always(seen), plan, folder=folder, tracker=tracker, resume=resume)
+        return fit(
+            spec, always(seen), plan, folder=folder, tracker=tracker, resume=resume, trainer=EXACT
+        )
 
     one = train(task, "a", whole, resume=False)
     with pytest.raises(PowerCutError):
@@ -68,8 +81,24 @@ def test_an_interrupted_run_goes_on_as_if_nothing_had_happened(toy, recorded, tm
 
 def test_a_run_that_had_ended_is_left_as_it_is(toy, recorded, tmp_path):
     spec, task = toy
-    ended = fit(spec, always(task), schedule(20), folder=tmp_path, tracker=recorded, resume=False)
-    again = fit(spec, always(task), schedule(20), folder=tmp_path, tracker=recorded, resume=True)
+    ended = fit(
+        spec,
+        always(task),
+        schedule(20),
+        folder=tmp_path,
+        tracker=recorded,
+        resume=False,
+        trainer=EXACT,
+    )
+    again = fit(
+        spec,
+        always(task),
+        schedule(20),
+        folder=tmp_path,
+        tracker=recorded,
+        resume=True,
+        trainer=EXACT,
+    )
     for name, value in ended.averaged.state_dict().items():
         assert torch.equal(value, again.averaged.state_dict()[name]), name
 

@@ -1,5 +1,6 @@
 """The whole of `train.py` on a toy: train, interrupt, resume, pack, and read the weights back."""
 
+import json
 import subprocess
 import sys
 
@@ -56,7 +57,6 @@ def settings(tmp_path, monkeypatch):
                 "_target_": "schedule",
                 "steps": 4,
                 "checkpoint_every": 2,
-                "precision": "32-true",
             },
         }
 
@@ -64,6 +64,7 @@ def settings(tmp_path, monkeypatch):
         "name": "toy",
         "output": str(tmp_path / "run"),
         "resume": False,
+        "trainer": {"_target_": "trainer", "accelerator": "cpu", "precision": "32-true"},
         "tracking": {"_target_": "spool", "root": str(tmp_path / "spool")},
         "networks": {
             "liver": network(["ct_portal"], ["liver"]),
@@ -118,3 +119,24 @@ def test_training_imports_neither_mlflow_nor_simpleitk():
         "import netseg.tracking"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_record_holds_settings_hashes_and_the_packed_model(settings, tmp_path):
+    run(settings, build)
+    events = [
+        json.loads(line)
+        for file in (tmp_path / "spool").rglob("events.jsonl")
+        for line in file.read_text().splitlines()
+    ]
+    kinds = {event["kind"] for event in events}
+    assert {"params", "tags", "dataset", "artifact", "model"} <= kinds
+    hashes = {e["values"].get("netseg.config_sha256") for e in events if e["kind"] == "tags"}
+    assert config_sha256(settings) in hashes
+
+
+def test_pictures_of_predictions_are_kept_at_checkpoints(settings, tmp_path):
+    liver = settings["networks"]["liver"]
+    liver = {**liver, "schedule": {**liver["schedule"], "pictures_every": 1}}
+    run({**settings, "networks": {"liver": liver}}, build)
+    drawn = sorted(p.name for p in (tmp_path / "run" / "liver" / "pictures").glob("*.png"))
+    assert drawn == ["seen_last_step0000002.png", "seen_last_step0000004.png"]

@@ -97,7 +97,7 @@ def test_a_small_lesion_weighs_as_much_as_one_of_fifteen_hundred_voxels():
     lesions = torch.zeros((20, 20, 20), dtype=torch.bool)
     lesions[2:7, 2:7, 2:8] = True  # 150 voxels
     lesions[12, 12, 12] = True  # one voxel: no weight may grow without bound
-    weight = lesion_weight(lesions, torch.zeros_like(lesions))
+    weight = lesion_weight(lesions, torch.zeros_like(lesions), 1500.0, 25.0)
     assert float(weight[2:7, 2:7, 2:8].sum()) == pytest.approx(1500.0)
     assert float(weight[12, 12, 12]) == 25.0
     assert float(weight[0, 0, 0]) == 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 (resolved at run time by the registry's signatures)
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -147,7 +147,7 @@ class PreparedCase:
     spacing_mm: float
     liver_known: bool = True
     lesions_known: bool = True
-    facts: Mapping[str, object] = field(default_factory=dict[str, object])
+    facts: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def __post_init__(self) -> None:
         """Keep all arrays of one shape and type."""

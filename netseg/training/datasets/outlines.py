@@ -108,7 +108,7 @@ def _meant(found: Turned, files: LabelFiles) -> UInt8[np.ndarray, "i j k"]:
     meant = np.zeros(found.values.shape, np.uint8)
     for value in present:
         label = files.meaning.get(value, files.otherwise)
-        if label != BACKGROUND:
+        if label is not None and label != BACKGROUND:
             meant[found.values == value] = label
     return meant
 

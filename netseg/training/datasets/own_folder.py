@@ -129,9 +129,8 @@ def _study(folder: Path) -> RawCase:
     roles = {mask.role: mask for mask in document.masks}
     if len(roles) < len(document.masks):
         raise wrong_set(folder, "two masks of one role")
-    labels = [
-        _mask(mask, LIVER if mask.role == "liver_mask" else LESION) for mask in roles.values()
-    ]
+    meaning = {"liver_mask": LIVER, "lesion_mask": LESION}  # other organs teach nothing
+    labels = [_mask(mask, meaning[role]) for role, mask in roles.items() if role in meaning]
     if not labels:
         raise wrong_set(folder, "study.yaml names no mask to learn from")
     return RawCase(

@@ -100,6 +100,14 @@ class DatasetSource:
             )
         return tuple(chosen)
 
+    def files(self) -> list[Path]:
+        """Images and outlines of the set, folders of slices taken apart."""
+        raw = [case for case in self.layout.cases() if case.name not in self.exclude]
+        named = [image.path for case in raw for image in case.images.values()]
+        named += [labels.path for case in raw for labels in case.labels]
+        parts = [[p] if p.is_file() else [f for f in p.rglob("*") if f.is_file()] for p in named]
+        return sorted({file for part in parts for file in part})
+
     def scenes(self) -> list[Scene]:
         """The cases as scenes to cut patches from."""
         return [scene_of(case, in_memory=self.in_memory) for case in self.cases()]

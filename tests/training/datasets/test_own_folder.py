@@ -147,3 +147,12 @@ def test_real_crops_of_lits_are_one_of_ones_own_sets(tmp_path):
         assert after == pytest.approx(before, rel=0.01)
         liver = case.images["ct_portal"][case.labels == 1]
         assert 40 < float(np.median(liver)) < 180
+
+
+def test_a_spleen_is_no_lesion_to_learn_from(tmp_path):
+    """It comes with a study for the receptor score; taken for a label, it would teach lesions."""
+    extra = "  - {file: lesions.nii.gz, role: spleen_mask, label: 7}\n"
+    write_study(tmp_path / "anna", masks=("liver_mask",), extra=extra)
+    (case,) = OwnFolder(root=tmp_path).cases()
+    assert len(case.labels) == 1
+    assert not read_case(case, RECIPE).lesions_known
