@@ -108,6 +108,7 @@ def _add_study(parser: argparse.ArgumentParser) -> None:
     mask = "FILE, FILE:2, FILE:1,2 or FILE:instances"
     parser.add_argument("--liver", metavar="MASK", help=f"liver from any tool: {mask}")
     parser.add_argument("--lesions", metavar="MASK", help=f"lesions from any tool: {mask}")
+    parser.add_argument("--spleen", metavar="MASK", help="spleen, for the receptor score")
 
 
 def _add_batch(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +140,7 @@ def _segment(verbs: _Verbs) -> None:
     parser = _verb(verbs, "segment", "Outline liver and metastases, and measure them.")
     _add_study(parser)
     _add_batch(parser)
-    parser.add_argument("--backend", default="builtin", help="builtin or masks")
+    parser.add_argument("--backend", default="builtin", help="builtin, masks, bundle, nnunet or totalsegmentator")
     parser.add_argument("--weights", type=Path, metavar="FILE.safetensors|FOLDER")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -200,6 +201,8 @@ def _allocate(verbs: _Verbs) -> None:
     parser = _verb(verbs, "allocate", "Findings and pathology to a treatment allocation.")
     parser.add_argument("--findings", type=Path, required=True, metavar="CASE.yaml")
     parser.add_argument("--rules", default="seed-2020", metavar="NAME")
+    parser.add_argument("--draws", type=int, default=0, metavar="N",
+                        help="how sure, by N draws over existence, size and segment of the lesions")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="OUT")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -260,6 +263,7 @@ def _validate(verbs: _Verbs) -> None:
     parser.add_argument("--tracer")
     parser.add_argument("--liver", metavar="MASK")
     parser.add_argument("--lesions", metavar="MASK")
+    parser.add_argument("--spleen", metavar="MASK")
     parser.add_argument("--lesion", metavar="MASK")
     parser.add_argument("--zone", metavar="MASK")
     parser.add_argument("--weights", type=Path, metavar="FILE")

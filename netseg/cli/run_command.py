@@ -43,7 +43,7 @@ def say_settings(settings: dict[str, Any], words: argparse.Namespace) -> None:
     """Let the options of the command line win over the configuration's."""
     settings["input"], settings["output"] = words.input, words.output
     settings["device"] = words.device if words.device != "auto" else settings["device"]
-    for name in ("modality", "phase", "tracer", "liver", "lesions"):
+    for name in ("modality", "phase", "tracer", "liver", "lesions", "spleen"):
         settings["study"][name] = getattr(words, name) or settings["study"][name]
     batch = settings["batch"]
     batch["how"] = "one" if words.one else "many" if words.many else batch["how"]
@@ -123,7 +123,7 @@ def require_sense(
     Raises:
         UsageError: If masks of one patient meet many studies, or results would land in the input.
     """
-    if len(found) > 1 and (hints.liver or hints.lesions):
+    if len(found) > 1 and (hints.liver or hints.lesions or hints.spleen):
         raise UsageError(
             Code.CONFIG_RANGE,
             f"one mask cannot belong to {len(found)} studies.",
@@ -150,6 +150,7 @@ def read_hints(study: Mapping[str, Any]) -> ReadHints:
         tracer=study["tracer"],
         liver=study["liver"],
         lesions=study["lesions"],
+        spleen=study.get("spleen"),
     )
 
 

@@ -77,7 +77,7 @@ def _studies(words: argparse.Namespace) -> int:
     from netseg.cli.run_command import clinical_cases, read_hints
     from netseg.study import find_studies
 
-    names = ("modality", "phase", "tracer", "liver", "lesions")
+    names = ("modality", "phase", "tracer", "liver", "lesions", "spleen")
     hints = read_hints({name: getattr(words, name) for name in names})
     how = "one" if words.one else "many" if words.many else "auto"
     found = find_studies(words.input, how=how)
@@ -124,7 +124,15 @@ def _describe(study: Study) -> dict[str, Any]:
             }
             for s in study.series
         ],
-        "masks": [n for n, m in (("liver", study.liver), ("lesions", study.lesions)) if m],
+        "masks": [
+            n
+            for n, m in (
+                ("liver", study.liver),
+                ("lesions", study.lesions),
+                ("spleen", study.spleen),
+            )
+            if m
+        ],
     }
 
 

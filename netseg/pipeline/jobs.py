@@ -85,7 +85,7 @@ class WholeWay:
         return StudyOutcome(case_id=found.case_id, state=state, warnings=result.warnings, row=row)
 
     def _fingerprint(self, found: FoundStudy, case: ClinicalFindings | None) -> str:
-        masks = [m for m in (self.hints.liver, self.hints.lesions) if m]
+        masks = [m for m in (self.hints.liver, self.hints.lesions, self.hints.spleen) if m]
         files = [Path(m.rsplit(":", 1)[0]) if not Path(m).exists() else Path(m) for m in masks]
         made_with = (self.stations.config_sha256, repr(case), repr(self.hints))
         return fingerprint([found.path, *files], *made_with)

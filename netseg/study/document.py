@@ -22,7 +22,7 @@ _TOP = ("case", "series", "same_frame")
 _SCAN = ("file", "modality", "phase", "sequence", "b_value", "tracer", "quantity")
 _FACTORS = ("dose_bq", "weight_kg", "half_life_s", "delay_s")
 _MASK = ("file", "role", "label")
-_ROLES = ("liver_mask", "lesion_mask")
+_ROLES = ("liver_mask", "lesion_mask", "spleen_mask")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class MaskEntry:
     Attributes:
         path: The mask file.
         name: Its name as written.
-        role: "liver_mask" or "lesion_mask".
+        role: "liver_mask", "lesion_mask" or "spleen_mask".
         suffix: Label suffix as in a mask argument, "" | ":2" | ":1,2" | ":instances".
     """
 

@@ -20,6 +20,7 @@ class ReadHints:
         case_id: Name of the case; the path's own name when absent.
         liver: Mask of the liver, "FILE", "FILE:1,2" (see `netseg.study.masks`).
         lesions: Mask of the lesions, "FILE:2" or "FILE:instances".
+        spleen: Mask of the spleen, which receptor uptake is compared with.
     """
 
     modality: Modality | None = None
@@ -28,6 +29,7 @@ class ReadHints:
     case_id: str | None = None
     liver: str | None = None
     lesions: str | None = None
+    spleen: str | None = None
 
 
 NO_HINTS = ReadHints()

@@ -244,6 +244,7 @@ def _with_masks(document: StudyDocument, hints: ReadHints) -> ReadHints:
         hints,
         liver=hints.liver or given.get("liver_mask"),
         lesions=hints.lesions or given.get("lesion_mask"),
+        spleen=hints.spleen or given.get("spleen_mask"),
     )
 
 
@@ -266,6 +267,7 @@ def _finished(case_id: str, read: Sequence[Series], hints: ReadHints, remarks: R
         series=series,
         liver=_on_a_scan(hints.liver, series, _mask_reader()),
         lesions=_on_a_scan(hints.lesions, series, _instances_reader()),
+        spleen=_on_a_scan(hints.spleen, series, _mask_reader()),
     )
 
 

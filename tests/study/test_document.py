@@ -57,6 +57,17 @@ def test_the_contract_is_read(folder):
     assert study.warnings == ()
 
 
+def test_a_spleen_comes_as_a_role_or_by_the_user_s_word(folder):
+    entry = PORTAL + "  - {file: labels.nii.gz, role: spleen_mask, label: 2}\n"
+    spleen = read_study(write(folder, entry)).spleen
+    assert spleen is not None
+    hints = ReadHints(spleen=f"{folder / 'labels.nii.gz'}:2")
+    said = read_study(write(folder, PORTAL), hints).spleen
+    assert said is not None
+    assert np.array_equal(said.inside, spleen.inside)
+    assert read_study(write(folder, PORTAL)).spleen is None
+
+
 def test_without_same_frame_every_file_has_its_own(folder):
     text = PORTAL + "  - {file: pet.nii.gz, modality: MR, sequence: t2}\nsame_frame: false\n"
     study = read_study(write(folder, text))
