@@ -23,7 +23,7 @@ from netseg.phantom.patient import draw_patient
 from netseg.phantom.phantom import assemble, default_grid, frame_uid_of, place_lesions
 from netseg.training.segment_anatomies import draw_wide_patient
 
-SPACING_MM, SHAPE = (2.0, 2.0, 3.0), (180, 150, 80)
+SPACING_MM, SHAPE = (3.0, 3.0, 3.0), (120, 100, 80)
 PRIOR = LesionPrior(free=0.0, mimics=0.3)
 IMAGES = {
     "ct_portal": (Modality.CT, Phase.PORTAL_VENOUS, None),

@@ -26,6 +26,14 @@ class SegmentBackend(Protocol):
         ...
 
 
+class SegmentsPart(Protocol):
+    """Whoever can tell the liver's segments apart, whoever outlined the liver."""
+
+    def add(self, study: Study, segmentation: Segmentation) -> Segmentation:
+        """The segmentation with segments, or as it came where they cannot be told."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stations:
     """One choice for every station; built once, used for every study of a batch.
@@ -39,6 +47,7 @@ class Stations:
         rules: The treatment rules.
         config_sha256: Hash of the configuration all of this was built from.
         device: Where networks and simulations run, "cpu" or "cuda:N".
+        segments: Tells Couinaud's segments apart; None leaves them to the findings' approximation.
     """
 
     segment: SegmentBackend
@@ -49,9 +58,10 @@ class Stations:
     rules: RuleSet
     config_sha256: str
     device: str
+    segments: SegmentsPart | None = None
 
     def outline(self, study: Study) -> Segmentation:
-        """Liver and lesions of a study: masks that came with it win over the network.
+        """Liver, its segments and lesions: masks that came with the study win over the network.
 
         Lesions without a liver get the network's liver, with a warning: a margin and a needle's way
         need one. Where the network cannot give it, the liver stays unknown, and the warning says
@@ -60,6 +70,10 @@ class Stations:
         Raises:
             StudyRejectedError: If nobody can outline the lesions.
         """
+        found = self._outlined(study)
+        return found if self.segments is None else self.segments.add(study, found)
+
+    def _outlined(self, study: Study) -> Segmentation:
         if study.lesions is None:
             return told_of_limits(self.segment.segment(study))
         given = self.masks.segment(study)

@@ -138,7 +138,7 @@ class SegmentsModel:
             EnvironmentFaultError: If the weights are missing, damaged or another network's.
         """
         if self._loaded is None:
-            from netseg.segment.builtin import pick_device
+            from netseg.segment.device import pick_device
 
             card, tensors = load_segments(self.weights)
             network = built(card, tensors).to(pick_device(self.device)).eval()

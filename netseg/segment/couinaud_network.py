@@ -6,6 +6,7 @@ function, or the weights lose their meaning.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ class SegmentsSpec:
     Attributes:
         body: Word of `netseg.segment.bodies.BODIES`.
         filters: Features per level; the first level works on cubes of 2 x 2 x 2 voxels.
-        patch: Voxels of its field of view, which holds a whole liver, along L, P, S.
+        patch: Most voxels that it is shown along L, P, S; less around a smaller liver.
         spacing_mm: Voxel edge; a liver that does not fit gets a larger one.
     """
 
@@ -51,6 +52,11 @@ class SegmentsSpec:
     def multiple(self) -> int:
         """Patch edges must be multiples of this."""
         return 2 ** len(self.filters)
+
+    def count(self, axis: int, liver_mm: float, spacing_mm: float) -> int:
+        """Voxels of the field of view along one axis for a liver of that extent."""
+        wanted = liver_mm / spacing_mm + 1 + 2 * AROUND
+        return min(self.patch[axis], self.multiple * math.ceil(wanted / self.multiple))
 
     def build(self) -> torch.nn.Module:
         """The network with random weights: (b, 5, i, j, k) to eight logits per voxel."""

@@ -51,7 +51,7 @@ class SegmentProbability:
 
 
 def patch_axes(inside: Bool[np.ndarray, "i j k"], axes: Axes, spec: SegmentsSpec) -> Axes:
-    """The patch's voxels: centred on the liver, widened where it would not fit."""
+    """The patch's voxels: around the liver, widened where it would not fit."""
     ends = []
     for n, axis in enumerate(axes):
         hit = np.flatnonzero(inside.any(axis=tuple(m for m in range(3) if m != n)))
@@ -62,14 +62,15 @@ def patch_axes(inside: Bool[np.ndarray, "i j k"], axes: Axes, spec: SegmentsSpec
     ]
     spacing = max(spec.spacing_mm, *needed)
     i, j, k = (
-        Axis(
-            count=count,
-            spacing_mm=spacing,
-            first_mm=float(0.5 * (low + high) - 0.5 * (count - 1) * spacing),
-        )
-        for (low, high), count in zip(ends, spec.patch, strict=True)
+        _centred(spec.count(axis, high - low, spacing), spacing, 0.5 * (low + high))
+        for axis, (low, high) in enumerate(ends)
     )
     return i, j, k
+
+
+def _centred(count: int, spacing_mm: float, middle_mm: float) -> Axis:
+    first_mm = float(middle_mm - 0.5 * (count - 1) * spacing_mm)
+    return Axis(count=count, spacing_mm=float(spacing_mm), first_mm=first_mm)
 
 
 def predict(
