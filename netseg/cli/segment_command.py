@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-BACKENDS = ("builtin", "masks")
+BACKENDS = ("builtin", "masks", "bundle", "nnunet", "totalsegmentator")
 
 
 def execute(words: argparse.Namespace) -> int:

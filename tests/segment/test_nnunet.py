@@ -101,8 +101,8 @@ REFUSED = {
     "nan": ("labels = np.where(labels > 0, np.nan, 0)", Code.LABEL_NOT_INTEGER, "no whole numbers"),
     "negative": ("labels = -labels.astype(np.int16)", Code.LABEL_NOT_INTEGER, "the value -2"),
     "four": ("labels = np.stack([labels, labels], -1)", Code.NOT_3D, "4 dimensions"),
-    "regions": ("(out / 'dataset.json').write_text('{\"labels\": {\"a\": [1, 2]}}'); "
-                "image.save(labels, out / 'case.nii.gz'); sys.exit(0)",
+    "regions": (("(out / 'dataset.json').write_text('{\"labels\": {\"a\": [1, 2]}}'); "
+                "image.save(labels, out / 'case.nii.gz'); sys.exit(0)"),
                 Code.PROGRAM_FAILED, "no plain labels"),
 }  # fmt: skip
 

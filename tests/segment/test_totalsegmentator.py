@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ import pytest
 from netseg.domain import Code, EnvironmentFaultError, Modality, StudyRejectedError, UsageError
 from netseg.segment.totalsegmentator import TotalSegmentatorBackend
 from tests.segment.fake_programs import TOTALSEGMENTATOR, program, scan
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def backend(folder: Path, mischief: str = "", **more) -> TotalSegmentatorBackend:
