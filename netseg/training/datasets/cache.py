@@ -7,12 +7,15 @@ hashes everything that decides the arrays; case.json holds the hash of every fil
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import json
+import logging
 import os
 import secrets
 import shutil
-from contextlib import suppress
+import socket
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,9 +30,11 @@ if TYPE_CHECKING:
     from netseg.training.datasets.case import RawCase
     from netseg.training.datasets.reading import Recipe
 
+logger = logging.getLogger(__name__)
+
 FORMAT = 1
 """Raised whenever `read_case` makes other arrays of the same files."""
-_LABELS, _ABOUT, _PART = "labels.npy", "case.json", ".part-"
+_LABELS, _ABOUT, _PART, _LOCK = "labels.npy", "case.json", ".part-", ".lock"
 _ENDS_BYTES = 1 << 16
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -76,7 +81,7 @@ def write(entry: Path, case: PreparedCase, key: str) -> None:
     Raises:
         EnvironmentFaultError: DISK_FULL or OUTPUT_UNWRITABLE.
     """
-    part = entry.parent / f"{_PART}{os.getpid()}-{secrets.token_hex(4)}"
+    part = entry.parent / f"{_PART}{os.getpid()}-{secrets.token_hex(4)}-{socket.gethostname()}"
     try:
         part.mkdir(parents=True)
         arrays = {f"{channel}.npy": values for channel, values in case.images.items()}
@@ -96,8 +101,9 @@ def write(entry: Path, case: PreparedCase, key: str) -> None:
             "files": {name: _sha256(part / name) for name in (*arrays, _LABELS)},
         }
         (part / _ABOUT).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
-        shutil.rmtree(entry, ignore_errors=True)
-        part.replace(entry)
+        if not is_whole(entry, key):  # where there are no locks, another process may have been here
+            shutil.rmtree(entry, ignore_errors=True)
+            part.replace(entry)
     except OSError as error:
         raise _fault(error, entry) from error
     finally:
@@ -136,11 +142,37 @@ def read(entry: Path) -> PreparedCase:
     )
 
 
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the cache while it is filled; the processes of one training run wait for each other.
+
+    The lock ends with the process that holds it, however that ends. Where the file system has no
+    locks, nothing is held: entries are whole all the same, but may be made twice.
+
+    Raises:
+        EnvironmentFaultError: OUTPUT_UNWRITABLE if the folder cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("ab")
+    except OSError as error:
+        raise _fault(error, folder) from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logger.info("another process is preparing cases in %s; waiting for it", folder.name)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        except OSError as error:
+            logger.warning("%s cannot be locked: %s", folder.name, error.strerror)
+        yield
+
+
 def remove_parts(folder: Path) -> None:
-    """Remove what runs that were killed left half written; parts of living processes stay."""
-    for part in folder.glob(f"{_PART}*"):
+    """Remove what runs on this host that were killed left half written."""
+    for part in folder.glob(f"{_PART}*-{socket.gethostname()}"):
         number = part.name.removeprefix(_PART).split("-")[0]
-        if not number.isdigit() or not _lives(int(number)):
+        if number.isdigit() and not _lives(int(number)):
             shutil.rmtree(part, ignore_errors=True)
 
 
@@ -193,11 +225,11 @@ def _fault(error: OSError, entry: Path) -> EnvironmentFaultError:
     if error.errno in _FULL:
         return EnvironmentFaultError(
             Code.DISK_FULL,
-            f"prepared case {entry.name} could not be written: the disk is full; no part was left.",
+            f"{entry.name} could not be written: the disk is full; no part was left.",
             hint="Free some space or choose another cache folder, then run again.",
         )
     return EnvironmentFaultError(
         Code.OUTPUT_UNWRITABLE,
-        f"prepared case {entry.name} could not be written: {error.strerror or 'unknown reason'}.",
+        f"{entry.name} could not be written: {error.strerror or 'unknown reason'}.",
         hint="Check that the cache folder may be written to.",
     )

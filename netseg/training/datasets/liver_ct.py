@@ -41,7 +41,7 @@ class Lits:
     ```
     root/                         both batches, in one folder or in folders below it
     ├─ volume-0.nii   segmentation-0.nii        (or .nii.gz)
-    └─ …              volume-130.nii  segmentation-130.nii
+    └─ …  volume-130.nii  segmentation-130.nii        (test-volume-N.nii has no outlines: not read)
     ```
 
     Licence: CC BY-SA 4.0 in the Decathlon's re-release; the challenge's own terms were not verified
@@ -67,6 +67,7 @@ class Lits:
         files = images_in(root, deep=True)
         volumes = _numbered(files, r"volume-(\d+)")
         outlines = _numbered(files, r"segmentation-(\d+)")
+        files = {n: p for n, p in files.items() if not n.startswith("test-volume-")}
         known = {f"volume-{n}" for n in volumes} | {f"segmentation-{n}" for n in outlines}
         odd = sorted(set(files) - known)
         if odd:

@@ -69,7 +69,11 @@ def prepare(
         EnvironmentFaultError: If the cache cannot be written or a worker was killed.
     """
     cases = _chosen(layout.cases(), exclude)
-    folder.mkdir(parents=True, exist_ok=True)
+    with cache.held(folder):
+        return _fill(cases, folder, recipe, workers)
+
+
+def _fill(cases: Sequence[RawCase], folder: Path, recipe: Recipe, workers: int) -> Prepared:
     cache.remove_parts(folder)
     jobs, refused = _jobs(cases, recipe, folder)
     kept = tuple(job.case.name for job in jobs if cache.is_whole(job.entry, job.key))

@@ -161,6 +161,7 @@ def test_two_dates_of_one_patient_are_one_patient(tmp_path):
 def test_batches_in_folders_of_their_own_are_one_set(tmp_path):
     trees.write_lits(tmp_path / "Training Batch 1", (2,))
     trees.write_lits(tmp_path / "Training Batch 2", (10, 3))
+    trees.save(tmp_path / "test-volume-0.nii", trees.scan())
     cases = Lits(root=tmp_path).cases()
     assert [case.name for case in cases] == ["lits-2", "lits-3", "lits-10"]
     trees.write_lits(tmp_path / "again", (3,))

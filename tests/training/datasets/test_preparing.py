@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -86,7 +87,7 @@ def test_an_interrupted_run_does_the_rest_and_no_more(lits, folder, monkeypatch)
 def test_a_killed_run_leaves_whole_cases_and_no_half_one(lits, folder, tmp_path):
     command = [sys.executable, "-c", KILLED, str(lits.root), str(folder)]
     assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-    assert [p.name[:6] for p in sorted(folder.iterdir())] == [".part-", "lits-1"]
+    assert [p.name[:6] for p in sorted(folder.iterdir())] == [".lock", ".part-", "lits-1"]
     rest = prepare(lits, folder, RECIPE)
     assert rest.kept == ("lits-1",)
     assert len(rest.entries) == 4
@@ -169,9 +170,9 @@ def test_a_full_disk_ends_the_run_and_leaves_no_part(lits, folder, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(np, "save", full)
-    with pytest.raises(EnvironmentFaultError, match="DISK_FULL: prepared case lits-1"):
+    with pytest.raises(EnvironmentFaultError, match="DISK_FULL: lits-1"):
         prepare(lits, folder, RECIPE)
-    assert list(folder.iterdir()) == []
+    assert [p.name for p in folder.iterdir()] == [".lock"]
 
 
 @pytest.mark.slow
@@ -180,6 +181,28 @@ def test_two_workers_write_what_one_process_writes(lits, folder, tmp_path):
     together = prepare(lits, tmp_path / "pool", RECIPE, workers=2)
     assert together.made == alone.made
     assert content(tmp_path / "pool") == content(folder)
+
+
+def test_a_second_process_waits_and_finds_everything_done(lits, folder, caplog):
+    """Ranks of one training run prepare together: the first does it, the others wait."""
+    caplog.set_level("INFO")
+    with cache.held(folder):
+        waiting = threading.Thread(target=prepare, args=(lits, folder, RECIPE))
+        waiting.start()
+        waiting.join(timeout=0.5)
+        assert waiting.is_alive()
+        assert not list(folder.glob("lits-*"))
+    waiting.join(timeout=60)
+    assert "another process is preparing cases" in caplog.text
+    assert prepare(lits, folder, RECIPE).made == ()
+
+
+def test_a_cache_that_cannot_be_written_is_an_environment_fault(lits, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(
+        EnvironmentFaultError, match=r"OUTPUT_UNWRITABLE: cache could not be written"
+    ):
+        prepare(lits, tmp_path / "file" / "cache", RECIPE)
 
 
 def test_arrays_stay_on_the_disk_and_the_disk_stays_as_it_is(lits, folder):
