@@ -9,6 +9,7 @@ Example:
     (['G1', 'G2'], 'local_curative')
 """
 
+from netseg.allocate.arguments import argued
 from netseg.allocate.clinical_table import read_clinical_table
 from netseg.allocate.combine import combine
 from netseg.allocate.document import (
@@ -21,12 +22,22 @@ from netseg.allocate.evaluate import allocate, rejected
 from netseg.allocate.explain import explain
 from netseg.allocate.output import allocation_document
 from netseg.allocate.ruleset import RuleSet, available_rules, load_rules
+from netseg.allocate.sensitivity import (
+    LesionError,
+    Sensitivity,
+    sensitivity,
+    sensitivity_document,
+    tell_sensitivity,
+)
 
 __all__ = [
     "FindingsRejectedError",
+    "LesionError",
     "RuleSet",
+    "Sensitivity",
     "allocate",
     "allocation_document",
+    "argued",
     "available_rules",
     "combine",
     "explain",
@@ -36,4 +47,7 @@ __all__ = [
     "read_case",
     "read_clinical_table",
     "rejected",
+    "sensitivity",
+    "sensitivity_document",
+    "tell_sensitivity",
 ]

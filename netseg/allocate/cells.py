@@ -166,6 +166,8 @@ class Variable:
 
     def _run_text(self, run: Sequence[int]) -> str:
         first, last = self.cell_span(run[0]), self.cell_span(run[-1])
+        if self.whole:
+            first, last = _whole_ends(first), _whole_ends(last)
         if first.low == last.high:
             return f"= {first.low:g}"
         if first.low == -math.inf or (run[0] == 0):
@@ -179,6 +181,16 @@ class Variable:
         left = "from" if first.low_included else "above"
         right = "up to" if last.high_included else "below"
         return f"{left} {first.low:g} {right} {last.high:g}"
+
+
+def _whole_ends(span: Span) -> Span:
+    """The whole numbers of a range, by its own first and last."""
+    low, high = span.low, span.high
+    if math.isfinite(low):
+        low = math.ceil(low) + (low == int(low) and not span.low_included)
+    if math.isfinite(high):
+        high = math.floor(high) - (high == int(high) and not span.high_included)
+    return Span(low=low, high=high)
 
 
 def _word(value: Any) -> str:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from netseg.allocate.diagram import LEAF
 from netseg.allocate.ruleset import GAP
+from netseg.allocate.worlds import Worlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,7 +26,7 @@ class Problem:
     """One way in which a rule set is not sound.
 
     Attributes:
-        kind: "gap", "overlap", "unreachable" or the name of a safety rule.
+        kind: "gap", "overlap", "unreachable", "offered_against_contraindication" or "unsafe".
         table: Where.
         text: What is wrong.
         witness: Facts of a patient for whom it happens; empty for a row that nobody reaches.
@@ -40,8 +42,8 @@ def check_rules(rules: RuleSet) -> tuple[Problem, ...]:
     """All problems of a rule set; empty means sound.
 
     Complete (a row for every patient), no two rows of a unique table with different answers, no
-    row that nobody reaches, no treatment offered against a contraindication, no local cure with
-    disease outside the liver. Patients who contradict themselves do not count. What holds for
+    row that nobody reaches, no treatment offered against a contraindication, nothing of the rule
+    set's safety list. Patients who contradict themselves do not count. What holds for
     every patient holds for unknowns too: an unknown is a set of patients.
     """
     found: list[Problem] = []
@@ -51,26 +53,65 @@ def check_rules(rules: RuleSet) -> tuple[Problem, ...]:
             found += _overlaps(name, table, rules)
     for name, option in rules.options.items():
         found += _offered_against_contraindication(name, option, rules)
-    return (*found, *_cure_with_extrahepatic_disease(rules))
+    for row in rules.safety:
+        found += _unsafe(row, rules)
+    return tuple(found)
 
 
-def _consistent(diagram: int, rules: RuleSet) -> int:
-    """The condition, for patients who do not contradict themselves."""
-    for kept in rules.consistent:
-        diagram = rules.diagrams.both(diagram, kept)
-    for place, variable in enumerate(rules.variables):
-        if len(variable.cells()) < variable.size:
-            exists = rules.diagrams.among(place, variable.cells(), variable.size)
-            diagram = rules.diagrams.both(diagram, exists)
-    return diagram
+def _way(condition: int, rules: RuleSet) -> dict[int, int] | None:
+    """Cells of a patient who meets the condition and does not contradict himself.
+
+    The condition and the constraints are walked side by side and never joined: joined, they would
+    multiply. Groups of constraints that share no fact with the condition are kept by themselves.
+    """
+    diagrams = rules.diagrams
+    asked = diagrams.support(condition)
+    groups = [g for g in rules.consistent if g == diagrams.FALSE or diagrams.support(g) & asked]
+    failed: set[tuple[int, ...]] = set()
+
+    def walk(nodes: tuple[int, ...]) -> dict[int, int] | None:
+        if diagrams.FALSE in nodes or nodes in failed:
+            return None
+        place = min(diagrams.variables[node] for node in nodes)
+        if place == LEAF:
+            return {} if all(node == diagrams.TRUE for node in nodes) else None
+        for cell in sorted(rules.open_cells[place]):
+            below = (
+                diagrams.children[n][cell] if diagrams.variables[n] == place else n for n in nodes
+            )
+            way = walk(tuple(dict.fromkeys(below)))
+            if way is not None:
+                return {place: cell} | way
+        failed.add(nodes)
+        return None
+
+    return walk((condition, *groups))
 
 
 def _problem(kind: str, table: str, text: str, where: int, rules: RuleSet) -> Iterator[Problem]:
     """A problem if some consistent patient meets the condition."""
-    way = rules.diagrams.path_to(_consistent(where, rules), rules.diagrams.TRUE)
-    if way is not None:
-        witness = {rules.variables[v].name: rules.variables[v].sample(c) for v, c in way.items()}
+    witness = witness_of(where, rules)
+    if witness is not None:
         yield Problem(kind=kind, table=table, text=text, witness=witness)
+
+
+def witness_of(where: int, rules: RuleSet) -> dict[str, Any] | None:
+    """Facts of a consistent patient who meets a condition, only those that it takes.
+
+    Returns:
+        Facts by name; every consistent patient with these facts meets the condition. None where
+        nobody meets it.
+    """
+    way = _way(where, rules)
+    if way is None:
+        return None
+    cells = [{way[v]} if v in way else open_ for v, open_ in enumerate(rules.open_cells)]
+    for place in way:
+        opened = [rules.open_cells[v] if v == place else c for v, c in enumerate(cells)]
+        if Worlds(rules.diagrams, opened).possible(where) == {True}:
+            cells = opened
+    needed = [v for v, c in enumerate(cells) if c != rules.open_cells[v]]
+    return {rules.variables[v].name: rules.variables[v].sample(way[v]) for v in needed}
 
 
 def _gaps(name: str, table: CompiledTable, rules: RuleSet) -> Iterator[Problem]:
@@ -81,7 +122,7 @@ def _gaps(name: str, table: CompiledTable, rules: RuleSet) -> Iterator[Problem]:
 def _unreachable(name: str, table: CompiledTable, rules: RuleSet) -> Iterator[Problem]:
     for number, row in enumerate(table.rows):
         decides = rules.diagrams.relabel(table.by_row, lambda n, number=number: n == number)
-        if _consistent(decides, rules) == rules.diagrams.FALSE:
+        if _way(decides, rules) is None:
             text = f"nobody reaches row {row.row.id}"
             yield Problem(kind="unreachable", table=name, text=text, witness={})
 
@@ -108,12 +149,12 @@ def _bars(row: CompiledRow) -> bool:
     return bool(row.row.extras.get("contraindication") or row.row.extras.get("limit"))
 
 
-def _cure_with_extrahepatic_disease(rules: RuleSet) -> Iterator[Problem]:
-    route = rules.tables["route"]
-    cure = rules.diagrams.relabel(route.by_outcome, lambda way: way == "local_curative")
-    place = rules.index["extrahepatic_disease"]
-    variable = rules.variables[place]
-    outside = rules.diagrams.among(place, variable.cells_named([True]), variable.size)
-    text = "local cure although there is disease outside the liver"
-    both = rules.diagrams.both(cure, outside)
-    yield from _problem("cure_with_extrahepatic_disease", "route", text, both, rules)
+def _unsafe(row: CompiledRow, rules: RuleSet) -> Iterator[Problem]:
+    """A row of the safety list that a table violates."""
+    never = frozenset(cast("list[str]", row.row.extras["never"]))
+    for name in cast("list[str]", row.row.extras["of"]):
+        table = rules.tables.get(name) or rules.options[name]
+        said = rules.diagrams.relabel(table.by_outcome, lambda outcome: outcome in never)
+        both = rules.diagrams.both(said, row.holds)
+        text = f"{row.row.text} ({row.row.id})"
+        yield from _problem("unsafe", name, text, both, rules)

@@ -37,10 +37,10 @@ def _cells_by_route(reading: Reading, place: int, route: int) -> dict[Hashable, 
     variable = reading.rules.variables[place]
     here = reading.worlds.cells(place)
     open_now = len(reading.outcomes("route")) > 1
-    silent = _reported_silent(reading)
+    silent = reported_silent(reading)
     found: dict[Hashable, list[int]] = {}
     for cell in sorted(reading.rules.open_cells[place]):
-        if _is_no_change(variable, cell) or (cell in here and (len(here) == 1 or not open_now)):
+        if is_no_change(variable, cell) or (cell in here and (len(here) == 1 or not open_now)):
             continue
         routes = reading.worlds.elsewhere(silent | {place: (cell,)}).possible(route)
         if len(routes) == 1:
@@ -48,16 +48,17 @@ def _cells_by_route(reading: Reading, place: int, route: int) -> dict[Hashable, 
     return found
 
 
-def _is_no_change(variable: Variable, cell: int) -> bool:
+def is_no_change(variable: Variable, cell: int) -> bool:
     """Values that are no other fact about a patient, only less known about him."""
     return (variable.name, variable.text([cell])) in {
         ("ablation_result", "no_record"),
+        ("ablation_result", "superseded"),
         ("primary", "unknown"),
         ("liver_pattern", "not_covered"),
     }
 
 
-def _reported_silent(reading: Reading) -> dict[int, frozenset[int]]:
+def reported_silent(reading: Reading) -> dict[int, frozenset[int]]:
     """Reported statements stand aside while the fact beside them is changed."""
     rules = reading.rules
     return {

@@ -120,16 +120,6 @@ class Diagrams:
         """The variables that the diagram depends on."""
         return {self.variables[n] for n in self._below(diagram)} - {LEAF}
 
-    def path_to(self, diagram: int, leaf: int) -> dict[int, int] | None:
-        """One way to a leaf as variable: cell, None where it is not reached."""
-        if diagram == leaf:
-            return {}
-        for cell, child in enumerate(self.children[diagram]):
-            way = self.path_to(child, leaf)
-            if way is not None:
-                return {self.variables[diagram]: cell} | way
-        return None
-
     def at(self, diagram: int, cells: Sequence[int]) -> Hashable:
         """The outcome for one cell per variable."""
         node = diagram

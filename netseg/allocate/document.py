@@ -19,6 +19,7 @@ from netseg.allocate.kinds import (
 )
 from netseg.allocate.nested import KI67, LESION, POST_ABLATION, POST_SURGERY, SSTR
 from netseg.allocate.reading import read_document
+from netseg.allocate.records import STAGING, TREATMENT
 from netseg.domain import clinical as c
 from netseg.domain.allocation import InputError
 from netseg.domain.codes import Code
@@ -83,6 +84,8 @@ FIELDS: Mapping[str, Kind] = {
     "post_surgery": POST_SURGERY,
     "disease_course": choice(list(c.DiseaseCourse)),
     "tumour_markers": choice(list(c.MarkerCourse)),
+    "history": sequence(TREATMENT),
+    "staging": STAGING,
     "measured": MAPPING,
     "provenance": MAPPING,
 }

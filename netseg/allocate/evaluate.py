@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.advice import flags_of, follow_up_of, imaging_of
 from netseg.allocate.counterfactual import counterfactuals
+from netseg.allocate.facts import last_control
 from netseg.allocate.options import options_of
 from netseg.allocate.reasons import Reading
 from netseg.allocate.settle import DECIDED, Standing, settle
+from netseg.allocate.staging import staging_record
 from netseg.domain.allocation import (
     AblationResult,
     AblationWindow,
@@ -60,6 +62,7 @@ def allocate(findings: ClinicalFindings, rules: RuleSet) -> Allocation:
         imaging=imaging_of(reading),
         follow_up=follow_up_of(reading),
         counterfactuals=counterfactuals(reading),
+        staging=staging_record(findings),
         trace=reading.trace(),
         facts=reading.shown_facts(),
         caveat=rules.source.caveat,
@@ -93,6 +96,7 @@ def _conflict(reading: Reading, standing: Standing) -> Allocation:
         possible_routes=_members(Route, standing.routes),
         goal="No proposal before the contradiction is settled; multidisciplinary review.",
         conflicts=standing.conflicts,
+        staging=staging_record(reading.findings),
         flags=(*standing.flags, *flags_of(reading)),
         trace=reading.trace(),
         facts=reading.shown_facts(),
@@ -115,7 +119,7 @@ def _biology(reading: Reading) -> dict[str, Any]:
     window = reading.outcomes("ablation_window")
     outside = bool(window) and window <= {"size", "count"}
     result = None
-    if reading.findings.post_ablation is not None:
+    if last_control(reading.findings) is not None:
         said = reading.standing.control
         result = AblationResult.UNDETERMINED
         if said in DECIDED:

@@ -26,6 +26,7 @@ def explain(allocation: Allocation) -> str:
         _follow_up(allocation),
         _block("What else would lead elsewhere", (
             f"{_facts(c.change)} -> {c.route}" for c in allocation.counterfactuals)),
+        _block("Staging record", _staging_lines(allocation)),
         _block("Mind", (
             f"{f.id}: {f.text}{f' [{f.sentence}]' if f.sentence else ''}" for f in allocation.flags)),
         _colophon(allocation),
@@ -38,6 +39,21 @@ def _colophon(a: Allocation) -> str:
         f"{a.caveat}\nRules: {a.rules_id}, sha256 {a.rules_sha256[:16]}; "
         "Sxxx are sentence ids and [n] reference numbers of its source."
     )
+
+
+def _staging_lines(a: Allocation) -> Iterable[str]:
+    """Known entries of the staging record, and the names of the unknown ones."""
+    known = {k: v for k, v in a.staging.items() if v is not None}
+    yield from (f"{name} = {_staged(value)}" for name, value in known.items())
+    unknown = [k for k, v in a.staging.items() if v is None and k != "m_mismatch"]
+    if unknown:
+        yield f"unknown: {', '.join(unknown)} (S101-S103)"
+
+
+def _staged(value: Any) -> str:
+    if isinstance(value, dict):
+        return _facts({k: v for k, v in value.items() if v is not None})
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else _value(value)
 
 
 def _answer(a: Allocation) -> str:
@@ -79,6 +95,11 @@ def _options(a: Allocation) -> str:
         if status is OptionStatus.NOT_SUPPORTED:
             if chosen:
                 lines.append("not_supported: " + ", ".join(option.id for option in chosen))
+            lines += [
+                f"  ? {option.id}: {c.status} if {_facts(c.change)}"
+                for option in chosen
+                for c in option.counterfactuals
+            ]
             continue
         for option in chosen:
             lines += _option(option)
@@ -95,6 +116,7 @@ def _option(option: Option) -> list[str]:
         *(f"  + {_reason(reason)}" for reason in option.because),
         *(f"  - {_reason(reason)}" for reason in option.against),
         *(f"  = {figure}" for figure in option.evidence),
+        *(f"  ? {c.status} if {_facts(c.change)}" for c in option.counterfactuals),
     ]
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.cells import Span
 from netseg.allocate.liver import liver_facts
-from netseg.domain.clinical import ClinicalFindings, Ki67, PostAblation, Receptor
+from netseg.allocate.records import ABLATIONS, CHEMOTHERAPY, EMBOLISATION
+from netseg.domain.clinical import ClinicalFindings, DiseaseCourse, Ki67, PostAblation, Receptor
 from netseg.domain.margin import Verdict
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ NOT_STATED = "not_stated"
 WHIPPLE_TERMS = frozenset({"whipple", "whipple procedure", "pancreaticoduodenectomy"})
 """Entries of `prior_operations` that mean a Whipple procedure; compared whole, not searched for."""
 
+TRIED = {
+    "ssa": ("ssa",), "interferon": ("interferon",), "prrt": ("prrt",),
+    "everolimus": ("everolimus",), "sunitinib": ("sunitinib",), "chemotherapy": CHEMOTHERAPY,
+    "embolisation": EMBOLISATION,
+}  # fmt: skip
+"""Treatments by the fact that says whether the disease progressed under one of them."""
+
 _VERDICTS = {
     Verdict.A0: "A0",
     Verdict.NOT_A0: "not_A0",
@@ -60,8 +68,25 @@ def known_facts(findings: ClinicalFindings) -> Facts:
     facts.update(_statements(findings))
     facts.update(_receptors(findings.sstr))
     facts.update(lesion_facts(findings.lesions, findings.lesion_count))
-    facts.update(_post_ablation(findings.post_ablation))
+    facts.update(_post_ablation(last_control(findings)))
+    facts.update(_history(findings))
     return facts
+
+
+def last_control(findings: ClinicalFindings) -> PostAblation | None:
+    """The newest control scan: the document's own, else that of the last ablation on record."""
+    if findings.post_ablation is not None:
+        return findings.post_ablation
+    ablations = [past for past in findings.history or () if past.treatment in ABLATIONS]
+    return ablations[-1].post_ablation if ablations else None
+
+
+def last_course(findings: ClinicalFindings) -> str | None:
+    """The course that was stated, else the outcome of the last treatment on record."""
+    outcomes = [past.outcome for past in findings.history or () if past.outcome is not None]
+    last = findings.history[-1].outcome if outcomes and findings.history else None
+    course = last or findings.disease_course
+    return None if course is None else str(course)
 
 
 def plain_fact(value: Any) -> frozenset[str | bool | int] | Span:
@@ -133,6 +158,24 @@ def _statements(findings: ClinicalFindings) -> Facts:
         "gastric_type_stated": frozenset({findings.gastric_type is not None}),
         "sstr_stated": frozenset({findings.sstr is not None}),
     }
+
+
+def _history(findings: ClinicalFindings) -> Facts:
+    """What was tried and what came of it; a treatment nobody mentions was not given."""
+    progressed = {
+        past.treatment
+        for past in findings.history or ()
+        if past.outcome is DiseaseCourse.PROGRESSIVE
+    }
+    tried: Facts = {
+        f"progressed_on_{name}": frozenset({bool(progressed & set(members))})
+        for name, members in TRIED.items()
+    }
+    course = last_course(findings)
+    tried["course_on_record"] = frozenset({course or NOT_STATED})
+    if course is not None and findings.disease_course is None:
+        tried["disease_course"] = frozenset({course})
+    return tried
 
 
 def _receptors(sstr: Receptor | int | None) -> Facts:

@@ -58,13 +58,14 @@ _MEASURED_KEY = re.compile(
 SURGERY_FURTHER = ("procedure", "site", "date", "note")
 
 
-def _mapping(value: object, allowed: str) -> dict[str, object]:
+def read_mapping(value: object, allowed: str) -> dict[str, object]:
+    """A mapping, or a refusal that says what is allowed."""
     if not isinstance(value, dict):
         raise WrongValueError(Code.CONFIG_TYPE, value, allowed)
     return cast("dict[str, object]", value)
 
 
-def _read_keys(value: dict[str, object], kinds: dict[str, Kind]) -> dict[str, Any]:
+def read_keys(value: dict[str, object], kinds: dict[str, Kind]) -> dict[str, Any]:
     """The values of the known keys; null is unknown."""
     found: dict[str, Any] = {}
     for key, kind in kinds.items():
@@ -76,7 +77,8 @@ def _read_keys(value: dict[str, object], kinds: dict[str, Kind]) -> dict[str, An
     return found
 
 
-def _refuse_unknown(value: dict[str, object], known: tuple[str, ...]) -> None:
+def refuse_unknown(value: dict[str, object], known: tuple[str, ...]) -> None:
+    """Refuse a key that is not known, with the nearest one that is."""
     for key in value:
         if key not in known:
             allowed = "one of the keys " + ", ".join(known)
@@ -150,9 +152,9 @@ SSTR = Kind(
 
 
 def _read_lesion(value: object) -> LiverLesion:
-    entry = _mapping(value, "a mapping such as {segment: VI, diameter_cm: 2.1}")
+    entry = read_mapping(value, "a mapping such as {segment: VI, diameter_cm: 2.1}")
     measured = tuple(key for key in entry if _MEASURED_KEY.fullmatch(key))
-    _refuse_unknown(entry, (*LESION_KEYS, *measured))
+    refuse_unknown(entry, (*LESION_KEYS, *measured))
     kinds = {
         "segment": _SEGMENT,
         "lobe": _LOBE,
@@ -162,7 +164,7 @@ def _read_lesion(value: object) -> LiverLesion:
         "longest_diameter_mm": number(0, 800, "mm", low_open=True),
         "volume_ml": number(0, 10_000, "ml", low_open=True),
     }
-    found = _read_keys(entry, kinds)
+    found = read_keys(entry, kinds)
     segment, lobe = found.get("segment"), found.get("lobe")
     if segment and lobe and lobe_of(segment) is not lobe:
         expected = f"{lobe_of(segment)}, the lobe of segment {segment}"
@@ -205,13 +207,13 @@ def _read_evidence(value: object) -> str:
 
 
 def _read_post_ablation(value: object) -> PostAblation:
-    entry = _mapping(value, POST_ABLATION.allowed)
+    entry = read_mapping(value, POST_ABLATION.allowed)
     known: tuple[str, ...] = ("min_margin_mm", "registration_error_mm", "evidence", "verdict")
-    _refuse_unknown(entry, known)
+    refuse_unknown(entry, known)
     evidence = Kind(allowed=EVIDENCE_ALLOWED, read=_read_evidence, write=str)
     kinds = (_MARGIN_MM, _ERROR_MM, evidence, _VERDICT)
     by_key: dict[str, Kind] = dict(zip(known, kinds, strict=True))
-    return PostAblation(**_read_keys(entry, by_key))
+    return PostAblation(**read_keys(entry, by_key))
 
 
 def _write_post_ablation(event: PostAblation) -> dict[str, Any]:
@@ -230,10 +232,10 @@ POST_ABLATION = Kind(
 
 
 def _read_post_surgery(value: object) -> PostSurgery:
-    entry = _mapping(value, POST_SURGERY.allowed)
-    _refuse_unknown(entry, ("margin", *SURGERY_FURTHER))
+    entry = read_mapping(value, POST_SURGERY.allowed)
+    refuse_unknown(entry, ("margin", *SURGERY_FURTHER))
     kinds = {"margin": _RESECTION} | dict.fromkeys(SURGERY_FURTHER, TEXT)
-    found = _read_keys(entry, kinds)
+    found = read_keys(entry, kinds)
     return PostSurgery(margin=found.pop("margin", None), further=found)
 
 

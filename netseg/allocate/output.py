@@ -53,6 +53,7 @@ def allocation_document(allocation: Allocation) -> dict[str, Any]:
         "counterfactuals": [
             {"change": dict(c.change), "route": str(c.route)} for c in allocation.counterfactuals
         ],
+        "staging": dict(allocation.staging),
         "errors": [
             {"code": e.code, "field": e.field, "met": e.met, "allowed": e.allowed,
              "message": e.message}
@@ -84,6 +85,9 @@ def _option(option: Option) -> dict[str, Any]:
         "because": [_reason(reason) for reason in option.because],
         "against": [_reason(reason) for reason in option.against],
         "evidence": list(option.evidence),
+        "counterfactuals": [
+            {"change": dict(c.change), "status": str(c.status)} for c in option.counterfactuals
+        ],
     }
 
 

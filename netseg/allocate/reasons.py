@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.cells import Span
 from netseg.allocate.document import FIELDS
+from netseg.allocate.facts import last_control
 from netseg.allocate.ruleset import GAP
 from netseg.allocate.settle import as_written
 from netseg.domain.allocation import Reason, TraceStep
@@ -92,7 +93,7 @@ class Reading:
         """Every deciding table that has something to decide here."""
         steps: list[TraceStep] = []
         for name, table in self.rules.tables.items():
-            if name == "control_scan" and self.findings.post_ablation is None:
+            if name == "control_scan" and last_control(self.findings) is None:
                 continue
             rows = self.rows_reached(table)
             steps.append(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from netseg.allocate.cells import Span, Variable
 from netseg.allocate.diagram import Diagrams
+from netseg.allocate.overlay import extended
 from netseg.allocate.tables import RuleSource, RuleTableError, read_rule_source
 from netseg.domain.codes import Code
 from netseg.domain.errors import UsageError
@@ -82,6 +83,7 @@ class RuleSet:
         consistent: True where constraints that share facts are kept, one diagram a group.
         imaging: Rows that name a scan.
         flags: Rows that raise a flag.
+        safety: What must never come out, by the condition on the patient.
     """
 
     source: RuleSource
@@ -94,6 +96,7 @@ class RuleSet:
     constraints: tuple[CompiledRow, ...]
     imaging: tuple[CompiledRow, ...]
     flags: tuple[CompiledRow, ...]
+    safety: tuple[CompiledRow, ...]
     consistent: tuple[int, ...]
 
     @property
@@ -118,18 +121,56 @@ def available_rules() -> tuple[str, ...]:
 
 @functools.cache
 def load_rules(name: str = "seed-2020") -> RuleSet:
-    """A rule set that netseg carries, by name.
+    """A rule set that netseg carries, by name; overlays are joined by "+".
+
+    Example:
+        `who-2022` is `seed-2020` with the newer grading; `who-2022+netter2-2024` has both changes.
 
     Raises:
         UsageError: If there is none of this name.
     """
-    if name not in available_rules():
+    return compile_rules(read_rule_source(*rule_folders(name)))
+
+
+def open_rules(name: str) -> RuleSet:
+    """A rule set by name, or by the folder that holds one (an overlay finds its base here).
+
+    Raises:
+        UsageError: If there is none.
+        RuleTableError: If the folder's tables cannot be read.
+    """
+    folder = Path(name)
+    if name in available_rules() or not (folder / "rules.yaml").is_file():
+        return load_rules(name)
+    base = extended(folder)
+    folders = (*rule_folders(base), folder) if base else (folder,)
+    return compile_rules(read_rule_source(*folders))
+
+
+def rule_folders(name: str) -> tuple[Path, ...]:
+    """The folder of a rule set that stands alone, then those of the overlays of its name.
+
+    Raises:
+        UsageError: If there is none of this name, or the parts do not belong together.
+    """
+    parts = name.split("+")
+    for part in parts:
+        if part not in available_rules():
+            raise UsageError(
+                Code.CONFIG_RANGE,
+                f"there is no rule set {part!r}; there are {', '.join(available_rules())}.",
+                hint="Choose one with --rules; overlays are joined by +.",
+            )
+    bases = [extended(RULES_FOLDER / part) for part in parts]
+    overlays = [part for part, base in zip(parts, bases, strict=True) if base is not None]
+    wanted = {base or part for part, base in zip(parts, bases, strict=True)}
+    if len(wanted) != 1 or len(set(parts)) != len(parts) or len(parts) - len(overlays) > 1:
         raise UsageError(
             Code.CONFIG_RANGE,
-            f"there is no rule set {name!r}; there are {', '.join(available_rules())}.",
-            hint="Choose one with --rules.",
+            f"{name!r} joins rule sets that do not belong together.",
+            hint="Join overlays of one base, each once: who-2022+netter2-2024.",
         )
-    return compile_rules(read_rule_source(RULES_FOLDER / name))
+    return tuple(RULES_FOLDER / part for part in (wanted.pop(), *overlays))
 
 
 def compile_rules(source: RuleSource) -> RuleSet:
@@ -171,6 +212,7 @@ class _Compiler:
             constraints=constraints,
             imaging=self._rows(self.source.imaging),
             flags=self._rows(self.source.flags),
+            safety=self._rows(self.source.safety),
             consistent=tuple(kept for _, kept in self.constraints),
         )
 
@@ -325,6 +367,6 @@ def _variables(source: RuleSource) -> tuple[Variable, ...]:
 def _conditions(source: RuleSource) -> Iterator[tuple[str, Any]]:
     from netseg.allocate.tables import all_rows
 
-    for row in all_rows(source):
+    for row in (*all_rows(source), *source.safety):
         for conditions in row.when:
             yield from conditions.items()

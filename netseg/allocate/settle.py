@@ -12,6 +12,8 @@ from netseg.allocate.facts import (
     Facts,
     cells_of_facts,
     known_facts,
+    last_control,
+    last_course,
     lesion_facts,
 )
 from netseg.allocate.worlds import Worlds
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 DECIDED: tuple[frozenset[Any], ...] = (frozenset({"A0"}), frozenset({"not_A0"}))
 """Answers of a control scan that leave nothing open."""
 
-MEASURED_BESIDE = {"grade_reported": ("ki67",), "liver_pattern_reported": LESION_FACTS}
+MEASURED_BESIDE = {"grade_reported": ("ki67", "mitoses_per_2mm2"), "liver_pattern_reported": LESION_FACTS}
 """Which measured facts stand beside a reported one."""
 
 MISMATCHES = {
-    "grade_reported": ("grade_vs_ki67_mismatch", ("grade_reported", "ki67")),
+    "grade_reported": ("grade_vs_ki67_mismatch", ("grade_reported", "ki67", "mitoses_per_2mm2")),
     "liver_pattern_reported": (
         "pattern_reported_vs_measured",
         ("liver_pattern_reported", "lesions", "lesion_count"),
@@ -67,7 +69,7 @@ def settle(findings: ClinicalFindings, rules: RuleSet) -> Standing:
     if not _is_possible(measured, rules):
         return Standing(
             facts=measured,
-            worlds=_worlds(measured, rules),
+            worlds=worlds_of(measured, rules),
             control=control,
             conflicts=_contradictions(measured, findings, rules),
             routes=frozenset(),
@@ -79,7 +81,7 @@ def settle(findings: ClinicalFindings, rules: RuleSet) -> Standing:
     check.compare_lesion_lists()
     return Standing(
         facts=check.facts,
-        worlds=_worlds(check.facts, rules),
+        worlds=worlds_of(check.facts, rules),
         control=control,
         conflicts=tuple(check.conflicts),
         routes=frozenset(check.routes),
@@ -149,7 +151,7 @@ class _ReportedCheck:
             self.routes |= measured | reported
 
 
-def _worlds(facts: Facts, rules: RuleSet) -> Worlds:
+def worlds_of(facts: Facts, rules: RuleSet) -> Worlds:
     """The patients that agree with the facts, carried facts narrowed to what is possible."""
     worlds = Worlds(rules.diagrams, cells_of_facts(facts, rules))
     for table in rules.tables.values():
@@ -162,21 +164,23 @@ def _worlds(facts: Facts, rules: RuleSet) -> Worlds:
 
 
 def _routes(facts: Facts, rules: RuleSet) -> frozenset[Any]:
-    return _worlds(facts, rules).possible(rules.tables["route"].outcome_here)
+    return worlds_of(facts, rules).possible(rules.tables["route"].outcome_here)
 
 
 def _is_possible(facts: Facts, rules: RuleSet) -> bool:
     """Whether some patient agrees with the facts and violates no constraint."""
-    worlds = _worlds(facts, rules)
+    worlds = worlds_of(facts, rules)
     return all(True in worlds.possible(group) for group in rules.consistent)
 
 
 def _control_scan(facts: Facts, findings: ClinicalFindings, rules: RuleSet) -> frozenset[Any]:
     """What the control scan says; sets the fact `ablation_result` where one is on record."""
-    if findings.post_ablation is None:
+    if last_control(findings) is None:
         return frozenset()
-    said = _worlds(facts, rules).possible(rules.tables["control_scan"].by_outcome)
+    said = worlds_of(facts, rules).possible(rules.tables["control_scan"].by_outcome)
     decided = said if said in DECIDED else frozenset({"A0", "not_A0"})
+    if last_course(findings) == "progressive":
+        decided = frozenset("superseded" if one == "A0" else one for one in decided)
     facts["ablation_result"] = cast("frozenset[str | bool | int]", decided)
     return said
 
@@ -185,7 +189,7 @@ def _contradictions(
     facts: Facts, findings: ClinicalFindings, rules: RuleSet
 ) -> tuple[Conflict, ...]:
     """A smallest set of constraints that no patient with these facts satisfies."""
-    worlds = _worlds(facts, rules)
+    worlds = worlds_of(facts, rules)
     violated = [c for c in rules.constraints if worlds.possible(c.holds) == frozenset({True})]
     needed = violated or _smallest_unsatisfied(worlds, rules)
     return tuple(

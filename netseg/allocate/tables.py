@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from netseg.allocate.reading import parse_yaml
+from netseg.allocate.overlay import RuleTableError, lay_over, read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from netseg.allocate.overlay import Statement
+
+__all__ = ["Row", "RuleSource", "RuleTableError", "Table", "all_rows", "read_rule_source"]
 
 When = tuple["Mapping[str, Any]", ...]
 """Alternatives, one of which must hold; each names conditions that must all hold."""
@@ -18,12 +21,8 @@ When = tuple["Mapping[str, Any]", ...]
 _ROW_KEYS = {
     "id", "when", "impossible", "then", "intent", "strength", "rules", "sentences", "sentence",
     "references", "text", "rationale", "assumption", "contraindication", "limit", "scan", "fields",
-    "unless_done", "reported", "interval_months",
+    "unless_done", "reported", "interval_months", "of", "never", "unknown",
 }  # fmt: skip
-
-
-class RuleTableError(ValueError):
-    """A rule table that says something netseg does not understand. A fault of the rule set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +96,8 @@ class RuleSource:
         constraints: What cannot be true together.
         imaging: Rows that name a scan.
         flags: Rows that raise a flag.
+        safety: What must never come out, written a second time apart from the tables.
+        statements: Statements of further sources by id ("N01"); the first source's are Sxxx.
     """
 
     id: str
@@ -108,53 +109,44 @@ class RuleSource:
     constraints: tuple[Row, ...]
     imaging: tuple[Row, ...]
     flags: tuple[Row, ...]
+    safety: tuple[Row, ...] = ()
+    statements: Mapping[str, Statement] = field(default_factory=dict[str, "Statement"])
 
 
-def read_rule_source(folder: Path) -> RuleSource:
-    """Read all files of a rule set.
+def read_rule_source(*folders: Path) -> RuleSource:
+    """Read a rule set; further folders hold overlays, applied in their order.
 
     Raises:
-        RuleTableError: For unknown keys, missing texts and ids that stand twice.
+        RuleTableError: For unknown keys, missing texts, ids that stand twice, and overlays that
+            change a row which is not there.
         StudyRejectedError: CONFIG_SYNTAX for a file that is not well-formed.
     """
-    head = _document(folder, "rules.yaml")
-    tables = [t for name in head["tables"] for t in _document(folder, name)["tables"]]
-    options = [o for name in head["options"] for o in _document(folder, name)["options"]]
+    documents = read_documents(folders[0])
+    for folder in folders[1:]:
+        documents = lay_over(documents, folder)
+    sections = documents.sections
     source = RuleSource(
-        id=head["id"],
-        sha256=_hash(folder, head),
-        caveat=" ".join(head["caveat"].split()),
-        inputs=tuple(_document(folder, "inputs.yaml")["inputs"]),
-        tables=tuple(_table(entry) for entry in tables),
-        options=tuple(t for entry in options for t in _options(entry)),
-        constraints=_rows(_document(folder, head["constraints"])["constraints"]),
-        imaging=_rows(_document(folder, head["imaging"])["imaging"]),
-        flags=_rows(_document(folder, head["flags"])["flags"]),
+        id=documents.id,
+        sha256=documents.sha256,
+        caveat=documents.caveat,
+        inputs=tuple(sections["inputs"]),
+        tables=tuple(_table(entry) for entry in sections["tables"]),
+        options=tuple(t for entry in sections["options"] for t in _options(entry)),
+        constraints=_rows(sections["constraints"]),
+        imaging=_rows(sections["imaging"]),
+        flags=_rows(sections["flags"]),
+        safety=_rows(sections["safety"]),
+        statements=documents.statements,
     )
     _require_unique_ids(source)
     return source
 
 
 def all_rows(source: RuleSource) -> tuple[Row, ...]:
-    """Every row of the rule set, for tracing."""
+    """Every row that decides or advises, for tracing; the safety list is no part of it."""
     tables = (*source.tables, *source.options)
     inside = (row for table in tables for row in (*table.rows, *table.pro, *table.contra))
     return (*inside, *source.constraints, *source.imaging, *source.flags)
-
-
-def _document(folder: Path, name: str) -> dict[str, Any]:
-    text = (folder / name).read_text(encoding="utf-8")
-    return cast("dict[str, Any]", parse_yaml(text, name))
-
-
-def _hash(folder: Path, head: dict[str, Any]) -> str:
-    """Over names and bytes of every file that decides; the order is that of the names."""
-    names = {"rules.yaml", "inputs.yaml", *head["tables"], *head["options"]}
-    names |= {head["constraints"], head["imaging"], head["flags"]}
-    digest = hashlib.sha256()
-    for name in sorted(names):
-        digest.update(name.encode() + b"\0" + (folder / name).read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def _options(entry: dict[str, Any]) -> list[Table]:
@@ -226,7 +218,7 @@ _EXTRA_KEYS = _ROW_KEYS - {
 
 
 def _require_unique_ids(source: RuleSource) -> None:
-    ids = [row.id for row in (*all_rows(source),) if row not in source.flags]
+    ids = [row.id for row in all_rows(source) if row not in source.flags]
     twice = sorted({name for name in ids if ids.count(name) > 1})
     if twice:
         raise RuleTableError(f"the row id {twice[0]!r} stands twice.")

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
+    from netseg.allocate import RuleSet, Sensitivity
+    from netseg.domain.clinical import ClinicalFindings
+
 REJECTED = 4
+
+SEED = 17
+"""Of the draws, so that a rerun prints the same shares."""
 
 
 def execute(words: argparse.Namespace) -> int:
@@ -18,6 +24,7 @@ def execute(words: argparse.Namespace) -> int:
         FindingsRejectedError,
         allocate,
         allocation_document,
+        argued,
         explain,
         load_rules,
         read_case,
@@ -25,19 +32,45 @@ def execute(words: argparse.Namespace) -> int:
     )
 
     rules = load_rules(words.rules)
-    code = 0
+    code, doubt = 0, None
     try:
-        allocation = allocate(read_case(words.findings), rules)
+        findings = read_case(words.findings)
+        allocation = argued(allocate(findings, rules), findings, rules)
+        doubt = _doubt(words.draws, findings, rules)
     except FindingsRejectedError as error:
         allocation, code = rejected(error.errors, rules), REJECTED
         sys.stderr.write(f"netseg allocate: {error}\n")
     document = allocation_document(allocation)
+    text = explain(allocation)
+    if doubt is not None:
+        from netseg.allocate import sensitivity_document, tell_sensitivity
+
+        document["sensitivity"] = sensitivity_document(doubt)
+        text += "\n" + tell_sensitivity(doubt) + "\n"
     if words.output:
         from netseg.export import make_folder, write_document
 
         make_folder(words.output)
         write_document(words.output / "allocation.json", document)
     as_json = words.format == "json"
-    sys.stdout.write(json.dumps(document, indent=2) if as_json else explain(allocation))
+    sys.stdout.write(json.dumps(document, indent=2) if as_json else text)
     sys.stdout.write("\n")
     return code
+
+
+def _doubt(draws: int, findings: ClinicalFindings, rules: RuleSet) -> Sensitivity | None:
+    """The sensitivity to the lesion list, where draws are asked for."""
+    if not draws:
+        return None
+    import numpy as np
+
+    from netseg.allocate import sensitivity
+    from netseg.domain.codes import Code
+    from netseg.domain.errors import UsageError
+
+    try:
+        return sensitivity(findings, rules, np.random.default_rng(SEED), draws=draws)
+    except ValueError as reason:
+        raise UsageError(
+            Code.CONFIG_RANGE, f"--draws: {reason}", hint="Give lesions with size and segment."
+        ) from reason

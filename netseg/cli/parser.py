@@ -203,6 +203,8 @@ def _allocate(verbs: _Verbs) -> None:
     parser.add_argument("--rules", default="seed-2020", metavar="NAME")
     parser.add_argument("--draws", type=int, default=0, metavar="N",
                         help="how sure, by N draws over existence, size and segment of the lesions")  # fmt: skip
+    parser.add_argument("--draws", type=int, default=0, metavar="N",
+                        help="how sure, by N draws over existence, size and segment of the lesions")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="OUT")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 

@@ -25,6 +25,7 @@ __all__ = [
     "InputError",
     "LiverPattern",
     "Option",
+    "OptionCounterfactual",
     "OptionStatus",
     "Reason",
     "Route",
@@ -104,6 +105,19 @@ class Reason:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptionCounterfactual:
+    """The fewest changed facts, all else equal, that give an option another status.
+
+    Attributes:
+        change: Field name to its other value, numbers as a condition ("> 20").
+        status: The option's status then.
+    """
+
+    change: Mapping[str, Any]
+    status: OptionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
     """One treatment.
 
@@ -115,6 +129,8 @@ class Option:
         because: What speaks for it.
         against: What speaks against it.
         evidence: Outcome figures the source reports, with their reference.
+        counterfactuals: The fewest changes that would give it another status; empty where nobody
+            asked for them.
     """
 
     id: str
@@ -124,6 +140,7 @@ class Option:
     because: tuple[Reason, ...] = ()
     against: tuple[Reason, ...] = ()
     evidence: tuple[str, ...] = ()
+    counterfactuals: tuple[OptionCounterfactual, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +291,7 @@ class Allocation:
         imaging: Scans the source asks for or offers.
         follow_up: When to look again.
         counterfactuals: Single changes that lead to another route.
+        staging: The staging record: site, diameter, necrosis, nodes, metastases; None is unknown.
         errors: Why the document was rejected.
         trace: Every deciding table as it was read.
         facts: The facts used, by field name, for the printed trace.
@@ -302,6 +320,7 @@ class Allocation:
     imaging: tuple[ImagingAdvice, ...] = ()
     follow_up: FollowUp | None = None
     counterfactuals: tuple[Counterfactual, ...] = ()
+    staging: Mapping[str, Any] = field(default_factory=dict[str, Any])
     errors: tuple[InputError, ...] = ()
     trace: tuple[TraceStep, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict[str, Any])

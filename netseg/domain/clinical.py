@@ -217,6 +217,23 @@ class PostSurgery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PastTreatment:
+    """One treatment that was given, with what came of it.
+
+    Attributes:
+        treatment: Option id of the allocation ("prrt"), or "other".
+        outcome: Course under or after it.
+        post_ablation: The control scan, where it was an ablation.
+        further: Date, note, as text; they drive no rule.
+    """
+
+    treatment: str
+    outcome: DiseaseCourse | None = None
+    post_ablation: PostAblation | None = None
+    further: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClinicalFindings:
     """Everything the rules may use. A field that is None is unknown.
 
@@ -229,6 +246,9 @@ class ClinicalFindings:
         r0_a0_possible: Whether resection can be R0 or ablation A0 in this patient.
         hepatopulmonary_shunt_pct: Share of arterial flow that reaches the lung.
         achievable_cytoreduction_pct: Share of the tumour that surgery could remove.
+        history: Treatments in the order in which they were given. A treatment that is not in it
+            was not given, as far as the rules go.
+        staging: The pathologist's or clinician's TNM record, shown and kept; drives no rule.
         measured: What a station measured, as it wrote it; kept, drives no rule.
         provenance: Who wrote the document; kept, drives no rule.
     """
@@ -279,5 +299,7 @@ class ClinicalFindings:
     post_surgery: PostSurgery | None = None
     disease_course: DiseaseCourse | None = None
     tumour_markers: MarkerCourse | None = None
+    history: tuple[PastTreatment, ...] | None = None
+    staging: Mapping[str, Any] | None = None
     measured: Mapping[str, Any] | None = None
     provenance: Mapping[str, Any] | None = None

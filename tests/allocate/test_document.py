@@ -43,6 +43,13 @@ EVERY_FIELD: dict[str, Any] = {
                       "evidence": "control_scan"},
     "post_surgery": {"margin": "R0", "procedure": "wedge resection"},
     "disease_course": "stable", "tumour_markers": "rising",
+    "history": [
+        {"treatment": "ssa", "outcome": "stable", "date": "2025"},
+        {"treatment": "srfa", "post_ablation": {"min_margin_mm": 6, "registration_error_mm": 0.5,
+                                                "evidence": "control_scan"}},
+    ],
+    "staging": {"t": "T2", "n": "N1", "m": "M1", "necrosis": False, "nodes_positive": 2,
+                "nodes_examined": 12, "edition": "8"},
     "measured": {"anything": [1]}, "provenance": {"netseg_version": "0.1"},
 }  # fmt: skip
 
