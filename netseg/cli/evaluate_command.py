@@ -191,22 +191,30 @@ def about(
 
 
 def track(words: argparse.Namespace, report: Report, files: tuple[Path, ...]) -> None:
-    """Keep the figures as a run: settings and hashes, figures, the files.
+    """Keep the figures as a run: settings and hashes, the data, figures, the files.
 
     Raises:
         EnvironmentFaultError: If mlflow is asked for and not installed.
     """
     from netseg.cli.registry import build
-    from netseg.evaluation.tracked import run_name, tracked_figures
+    from netseg.evaluation.tracked import run_key, run_name, tracked_figures
+    from netseg.tracking import DatasetRecord, recording
 
+    said = {k: v for k, v in report.about.items() if v is not None}
     root = {"root": str(words.track_root)} if words.track_root else {}
     described = {"_target_": words.track, "experiment": "netseg-evaluation", **root}
-    tracker = build(described, run=run_name(report.about))
-    tracker.params({k: v for k, v in report.about.items() if v is not None})
-    tracker.metrics(tracked_figures(report), step=0)
-    for path in files:
-        tracker.artifact(path)
-    tracker.close()
+    tracker = build(described, run=run_name(said), key=run_key(said))
+    with recording(tracker):
+        tracker.params(said)
+        tracker.tags({k: str(said[k]) for k in ("dataset_sha256", "model") if k in said})
+        facts = {"cases": len(report.cases), "refused": len(report.errors)}
+        data = DatasetRecord(
+            name="truth", sha256=said["dataset_sha256"], context="evaluation", facts=facts
+        )
+        tracker.dataset(data)
+        tracker.metrics(tracked_figures(report), step=0)
+        for path in files:
+            tracker.artifact(path)
 
 
 def _labels(said: list[str], suffix: str) -> Any:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from netseg.domain import Code, Notice, StudyRejectedError
 from netseg.evaluation.case import TOLERANCE_MM, score_case
+from netseg.evaluation.ground import Ground
 from netseg.evaluation.reading import (
-    Ground,
     cut_to_content,
     read_prediction,
     read_truth,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # Okabe & Ito: colours that colour-blind readers tell apart
 COLOURS = ("#0072B2", "#D55E00", "#009E73")
+STYLES = ("solid", "dashed", "dotted")  # lines that fall together stay visible
 SHOWN_BINS = ("<5", "5-10", "10-20", ">20")
 WORDS = {Overlap.ANY: "any overlap", Overlap.IOU_10: "IoU ≥ 0.1", Overlap.IOU_50: "IoU ≥ 0.5"}
 
@@ -73,7 +74,7 @@ def froc_plot(curves: Mapping[Overlap, Froc]) -> bytes:
         rates = [0.0, *(p.false_positives_per_case for p in curve.points)]
         found = [0.0, *(p.sensitivity for p in curve.points)]
         label = f"{WORDS[overlap]}: mean {curve.mean_sensitivity:.2f}"
-        axes.step(rates, found, where="post", color=COLOURS[n], label=label)
+        axes.step(rates, found, where="post", color=COLOURS[n], linestyle=STYLES[n], label=label)
     axes.set_ylim(0, 1.05)
     axes.set_xlim(left=0)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
@@ -91,6 +92,7 @@ def reliability(told: Mapping[str, Calibration]) -> bytes:
             [row["observed"] for row in rows],
             marker="o",
             markersize=3,
+            linestyle=STYLES[n % len(STYLES)],
             color=COLOURS[n % len(COLOURS)],
             label=f"{name}: ECE {0.0 if one.ece is None else one.ece:.4f}",
         )
@@ -117,7 +119,7 @@ def bland_altman(volume: VolumeAgreement) -> bytes:
             linestyle="dashed",
             label="limits of agreement" if n == 0 else None,
         )
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(fontsize=8, framealpha=0.9, edgecolor="none")
     return _png(figure)
 
 

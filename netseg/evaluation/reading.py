@@ -4,54 +4,26 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.domain import (
-    Code,
-    Grid,
-    GridMismatchError,
-    LabelMap,
-    Mask,
-    Quantity,
-    StudyRejectedError,
-    Volume,
-)
-from netseg.domain.grid import describe
-from netseg.evaluation.box import shared_box, slabs
+from netseg.domain import Code, LabelMap, Mask, StudyRejectedError
+from netseg.evaluation.box import shared_box
 from netseg.evaluation.case import Outlines
+from netseg.evaluation.ground import Ground, probability_on, regions_of
 from netseg.evaluation.instances import voxels_of
 from netseg.evaluation.label_words import LESION, LIVER
-from netseg.geometry.resample import resample, resample_labels
-from netseg.study.files import image_suffix
-from netseg.study.image_file import read_image_file
-from netseg.study.masks import SAME_GRID_MM, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from jaxtyping import Bool, Shaped
-
+    from netseg.domain import Grid
     from netseg.evaluation.files import CaseFiles
+    from netseg.evaluation.ground import Regions
     from netseg.evaluation.label_words import LabelWords
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Ground:
-    """The voxels a prediction must lie on.
-
-    Attributes:
-        grid: The truth's grid.
-        knows_frame: Whether the truth's file states its frame of reference (DICOM).
-        resample_nearest: Whether another grid is brought onto this one by nearest neighbour.
-    """
-
-    grid: Grid
-    knows_frame: bool = False
-    resample_nearest: bool = False
 
 
 def read_truth(files: CaseFiles, words: LabelWords | None) -> Outlines:
@@ -65,8 +37,8 @@ def read_truth(files: CaseFiles, words: LabelWords | None) -> Outlines:
         StudyRejectedError: LABEL_AMBIGUOUS for several numbers without meaning, LABEL_UNKNOWN,
             and what the file's reader refuses.
     """
-    labels = read_labels(str(files.labels))
-    return _outlines(files, labels, words, Ground(grid=labels.grid))
+    found = regions_of(files.labels)
+    return _outlines(files, found, words, Ground(grid=found.grid))
 
 
 def read_prediction(files: CaseFiles, words: LabelWords | None, ground: Ground) -> Outlines:
@@ -84,8 +56,8 @@ def read_prediction(files: CaseFiles, words: LabelWords | None, ground: Ground) 
         FrameMismatchError: If both know a frame of reference and the frames differ.
         StudyRejectedError: As `read_truth`, and NON_FINITE_VALUES.
     """
-    found = _outlines(files, _on_ground(files.labels, ground), words, ground)
-    probability = None if files.probability is None else _probability(files.probability, ground)
+    found = _outlines(files, regions_of(files.labels, ground), words, ground)
+    probability = None if files.probability is None else probability_on(files.probability, ground)
     return replace(found, probability=probability, confidence=_confidences(files.table))
 
 
@@ -132,84 +104,43 @@ def _cut(side: Outlines, box: tuple[slice, slice, slice], grid: Grid) -> Outline
 
 
 def _outlines(
-    files: CaseFiles, labels: LabelMap, words: LabelWords | None, ground: Ground
+    files: CaseFiles, found: Regions, words: LabelWords | None, ground: Ground
 ) -> Outlines:
     if files.is_result:
-        regions: dict[str, Mask] = {}
-        if files.liver is not None:
-            liver = _on_ground(files.liver, ground)
-            regions[LIVER] = Mask((liver.labels != 0) | (labels.labels != 0), labels.grid)
-        return Outlines(lesions=labels, regions=regions)
-    present = _present(labels.labels)
+        return _of_result(files, found.instances(), ground)
+    name = files.labels.name
     if words is None:
-        if len(present) > 1:
-            met = ", ".join(str(v) for v in sorted(present)[:10])
-            raise StudyRejectedError(
-                Code.LABEL_AMBIGUOUS,
-                f"the map holds the values {met}, and nobody said which are lesions.",
-                file=files.labels.name,
-                detail={"values": sorted(present)[:20]},
-                hint="Say --label lesion=2 --label liver=1, or --label lesion=instances.",
-            )
-        return Outlines(lesions=labels.region())
-    words.require_known(present, files.labels.name)
+        _require_one(found.present, name)
+        return Outlines(lesions=found.region(tuple(found.present)))
+    words.require_known(found.present, name)
     if words.instances:
-        return Outlines(lesions=labels)
-    lesions = _union(labels, words.values[LESION])
-    regions = {name: _union(labels, words.values[name]) for name in words.regions}
+        return Outlines(lesions=found.instances())
+    lesions = found.region(words.values[LESION])
+    regions = {region: found.region(words.values[region]) for region in words.regions}
     if LIVER in regions:  # the liver includes its lesions, in whatever way they were labelled
-        regions[LIVER] = Mask(regions[LIVER].inside | lesions.inside, labels.grid)
+        regions[LIVER] = Mask(regions[LIVER].inside | lesions.inside, found.grid)
     return Outlines(lesions=lesions, regions=regions)
 
 
-def _on_ground(path: Path, ground: Ground) -> LabelMap:
-    """Labels on the ground's voxels, in its frame."""
-    on, alone = ground.grid, None
-    if image_suffix(path) is None and not ground.knows_frame:
-        alone = read_labels(str(path))  # a DICOM SEG knows its frame; a bare truth shares it
-        on = replace(on, frame_uid=alone.grid.frame_uid)
-    try:
-        return LabelMap(read_labels(str(path), on).labels, ground.grid)
-    except GridMismatchError as refusal:
-        if not ground.resample_nearest:
-            raise _with_advice(refusal) from refusal
-    alone = alone or read_labels(str(path))
-    moved = LabelMap(alone.labels, replace(alone.grid, frame_uid=ground.grid.frame_uid))
-    return resample_labels(moved, ground.grid)
+def _of_result(files: CaseFiles, lesions: LabelMap, ground: Ground) -> Outlines:
+    """What netseg wrote: lesion instances, with the liver beside them."""
+    if files.liver is None:
+        return Outlines(lesions=lesions)
+    around = regions_of(files.liver, ground)
+    liver = around.region(tuple(around.present)).inside | (lesions.labels != 0)
+    return Outlines(lesions=lesions, regions={LIVER: Mask(liver, lesions.grid)})
 
 
-def _with_advice(refusal: GridMismatchError) -> GridMismatchError:
-    notice = refusal.notice
-    return GridMismatchError(
-        notice.code,
-        notice.message.replace("the scan", "the truth"),
-        file=notice.file,
-        detail=notice.detail,
-        hint="Bring the prediction onto the truth's grid, or say --resample nearest.",
-    )
-
-
-def _probability(path: Path, ground: Ground) -> Volume:
-    image = read_image_file(path)
-    i, j, k = image.values.shape
-    grid = Grid((i, j, k), image.affine_lps, ground.grid.frame_uid)
-    if not (ground.resample_nearest or _same_voxels(grid, ground.grid)):
-        raise GridMismatchError(
-            Code.GRID_MISMATCH,
-            f"the probability has {describe(grid)}, the truth {describe(ground.grid)}.",
-            file=path.name,
-            hint="Bring it onto the truth's grid, or say --resample nearest.",
+def _require_one(present: frozenset[int], name: str) -> None:
+    if len(present) > 1:
+        met = ", ".join(str(v) for v in sorted(present)[:10])
+        raise StudyRejectedError(
+            Code.LABEL_AMBIGUOUS,
+            f"the map holds the values {met}, and nobody said which are lesions.",
+            file=name,
+            detail={"values": sorted(present)[:20]},
+            hint="Say --label lesion=2 --label liver=1, or --label lesion=instances.",
         )
-    volume = Volume(image.values.astype(np.float32, copy=False), grid, Quantity.PROBABILITY)
-    return resample(volume, ground.grid, order=0, outside=0.0)
-
-
-def _same_voxels(first: Grid, second: Grid) -> bool:
-    """Whether two grids have the same voxels, in whatever order of axes."""
-    if sorted(first.shape) != sorted(second.shape):
-        return False
-    ways = np.linalg.norm(first.corners_mm()[:, None] - second.corners_mm()[None], axis=-1)
-    return bool((ways.min(axis=1) <= SAME_GRID_MM).all())
 
 
 def _confidences(table: Path | None) -> Mapping[int, float]:
@@ -225,21 +156,4 @@ def _confidences(table: Path | None) -> Mapping[int, float]:
                 continue
             if math.isfinite(sure):
                 found[number] = sure
-    return found
-
-
-def _union(labels: LabelMap, values: tuple[int, ...]) -> Mask:
-    inside = np.zeros(labels.grid.shape, np.bool_)
-    for value in values:
-        inside |= labels.labels == value
-    return Mask(inside, labels.grid)
-
-
-def _present(labels: Shaped[np.ndarray, "i j k"]) -> set[int]:
-    """The numbers in use without background, slab by slab."""
-    found: set[int] = set()
-    for part in slabs(labels.shape):
-        inside: Bool[np.ndarray, "i j k"] = labels[part] != 0
-        if inside.any():
-            found.update(int(v) for v in np.unique(labels[part][inside]))
     return found

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,6 +62,16 @@ def plain(name: str) -> str:
 
 
 def run_name(about: Mapping[str, Any]) -> str:
-    """What the run is called: the model, and the data it was held against."""
+    """What the run is called: the model, and the data it was held against.
+
+    >>> run_name({"model": "nnU-Net@3", "dataset_sha256": "0123456789ab"})
+    'nnU-Net-3-on-01234567'
+    """
     model = about.get("model") or f"prediction-{str(about['prediction_sha256'])[:8]}"
-    return f"{model}-on-{str(about['dataset_sha256'])[:8]}"
+    known = re.sub(r"[^A-Za-z0-9._-]+", "-", str(model)).strip("-")[:80] or "model"
+    return f"{known}-on-{str(about['dataset_sha256'])[:8]}"
+
+
+def run_key(about: Mapping[str, Any]) -> str:
+    """What tells two evaluations of one model on the same data apart: outlines and settings."""
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]
