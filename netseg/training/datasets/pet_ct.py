@@ -43,7 +43,8 @@ class AutoPet:
     The CT has contrast and was resampled to the PET. A set of somatostatin-receptor PET laid out
     alike is read with `pet: pet_sstr`.
 
-    Licence: TCIA, doi.org/10.7937/gkr0-xv29; not verified here, read it where you download it.
+    The tree is that of fdat.uni-tuebingen.de/records/wf9fy-txq84. Licence: not verified here, read
+    it where you download it (TCIA, doi.org/10.7937/gkr0-xv29).
 
     Attributes:
         root: The folder with one folder per patient.
@@ -107,7 +108,7 @@ class AutoPetRaw:
     out: PSMA is not a tracer of this project. A set of DOTATATE scans is read with
     `tracers: {dotatate: pet_sstr}`.
 
-    Licence: doi.org/10.57754/FDAT.6gjsg-zcg93 (fdat.uni-tuebingen.de); not verified here.
+    The tree is that of fdat.uni-tuebingen.de/records/6gjsg-zcg93. Licence: not verified here.
 
     Attributes:
         root: The folder that holds imagesTr and labelsTr.

@@ -113,8 +113,9 @@ class DatasetSource:
         return [scene_of(case, in_memory=self.in_memory) for case in self.cases()]
 
     def _knows_enough(self, case: PreparedCase) -> bool:
+        """Whether the case has what is needed, and a liver or lesion to cut patches around."""
         known = {"liver": case.liver_known, "lesions": case.lesions_known}
-        return all(known[truth] for truth in self.needs)
+        return all(known[truth] for truth in self.needs) and case.facts["liver_ml"][1] > 0
 
     def _of_fold(self, cases: list[PreparedCase]) -> list[PreparedCase]:
         if self.fold is None:

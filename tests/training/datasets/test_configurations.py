@@ -5,6 +5,7 @@ import pytest
 from netseg.cli.configuration import compose, config_folder
 from netseg.cli.registry import build
 from netseg.domain import UsageError
+from netseg.training.datasets.liver_ct import IRCADB_IN_LITS
 
 SETS = sorted(file.stem for file in (config_folder() / "data").glob("*.yaml"))
 
@@ -20,6 +21,14 @@ def test_every_set_builds_and_reaches_both_networks(chosen):
         assert source.layout == layout
         assert source.spacing_mm == spacing_mm
         assert build(stages)[0].from_step == 0
+
+
+@pytest.mark.parametrize("chosen", ["lits", "msd_task03"])
+def test_no_configuration_trains_on_the_patients_that_netseg_is_measured_on(chosen):
+    """Patient 17 of 3D-IRCADb is volume 44 of LiTS."""
+    layout = build(compose("train", ["experiment=own_data", f"data={chosen}"])["data"]["layout"])
+    assert not layout.with_ircadb
+    assert 44 in IRCADB_IN_LITS
 
 
 def test_the_folder_of_a_set_is_given_on_the_command_line():

@@ -56,6 +56,14 @@ def test_a_set_that_lacks_what_is_needed_leaves_nothing_to_train_on(tmp_path):
         source(layout, tmp_path, needs=("liver", "lesions")).scenes()
 
 
+def test_a_scan_without_any_liver_is_left_out(tmp_path):
+    """Kept whole and looked through, it holds nothing to cut a patch around."""
+    root = trees.write_lits(tmp_path / "set", (2, 3))
+    trees.save(root / "segmentation-2.nii", np.zeros(trees.SHAPE, np.uint8), "RAS")
+    scenes = source(Lits(root=root), tmp_path, margin_mm=None).scenes()
+    assert [scene.name for scene in scenes] == ["lits-3"]
+
+
 def test_when_every_case_is_refused_the_reasons_are_told(tmp_path):
     root = trees.write_lits(tmp_path / "set", (2,))
     trees.save(root / "segmentation-2.nii", trees.outlines(1, 3), "RAS")
