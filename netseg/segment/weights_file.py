@@ -15,7 +15,7 @@ from netseg.segment.card import ModelCard
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-SHIPPED = Path(__file__).parent / "weights" / "first_ct.safetensors"
+SHIPPED = Path(__file__).parent / "weights" / "any_scan.safetensors"
 
 
 class WeightsCard(Protocol):

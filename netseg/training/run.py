@@ -152,5 +152,5 @@ def _require_known(networks: Mapping[str, Any]) -> None:
         raise UsageError(
             Code.CONFIG_UNKNOWN_KEY,
             f"networks are {', '.join(ROLES)}; got {', '.join(networks) or 'none'}.",
-            hint="python train.py experiment=first_ct trains both.",
+            hint="python train.py experiment=any_scan trains both.",
         )
