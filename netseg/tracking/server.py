@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import os
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LOCAL, PORT = "127.0.0.1", 5000
-START_S, STOP_S = 90.0, 10.0
+LOG = "ui.log"
+START_S, STOP_S = 180.0, 10.0
 
 
 @contextmanager
@@ -57,17 +59,18 @@ def serving(
     command += ["--backend-store-uri", store_uri(folder)]
     command += ["--default-artifact-root", (folder / "artifacts").as_uri()]
     command += ["--host", host, "--port", str(port)]
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, **QUIET},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with (folder / LOG).open("wb") as log:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **QUIET},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C reaches us alone, and we end it with its workers
+        )
     try:
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        _wait(process, f"{address}/health")
+        _wait(process, f"{address}/health", folder / LOG)
         yield address, process
     finally:
         _stop(process)
@@ -98,8 +101,7 @@ def require_free(host: str, port: int) -> None:
                 Code.CONFIG_RANGE, f"--host {host!r} is no address: {error.strerror}."
             ) from error
         except OSError as error:
-            taken = error.errno == 98
-            if not taken:
+            if error.errno != errno.EADDRINUSE:
                 raise UsageError(
                     Code.CONFIG_RANGE, f"--host {host} is no address of this machine."
                 ) from error
@@ -117,7 +119,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _wait(process: subprocess.Popen[bytes], address: str) -> None:
+def _wait(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
     until = time.monotonic() + START_S
     while time.monotonic() < until and process.poll() is None:
         try:
@@ -129,7 +131,7 @@ def _wait(process: subprocess.Popen[bytes], address: str) -> None:
     raise EnvironmentFaultError(
         Code.PACKAGE_MISSING,
         f"MLflow's server did not answer ({'it ended' if process.poll() else 'too slow'}).",
-        hint="Run `python -m mlflow server` by hand to see why.",
+        hint=f"{log} says why.",
     )
 
 

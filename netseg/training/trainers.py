@@ -115,7 +115,8 @@ class TrainerSettings:
         return network
 
     def set_up(self) -> None:
-        """Threads of this process."""
+        """Threads of this process; Lightning's advertisements are kept out of the log."""
+        logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_no_advertisement)
         if self.threads is not None:
             torch.set_num_threads(self.threads)
 
@@ -185,6 +186,10 @@ def compiler_found() -> str | None:
     """The C++ compiler that torch.compile would call, None where there is none."""
     named = os.environ.get("CXX")
     return next((path for c in (named, *COMPILERS) if c and (path := shutil.which(c))), None)
+
+
+def _no_advertisement(line: logging.LogRecord) -> bool:
+    return "litlogger" not in line.getMessage() and "litmodels" not in line.getMessage()
 
 
 def _ddp(accelerator: Accelerator) -> Any:

@@ -233,3 +233,67 @@ def test_a_compiled_network_answers_as_an_uncompiled_one():
         before = plain(x)
         after = TrainerSettings(compiled=True).prepare(plain)(x)
     torch.testing.assert_close(after, before, rtol=1e-4, atol=1e-5)
+
+
+DISTRIBUTED_FIT = '''
+"""The real fit of a small network. argv: OUT."""
+import sys, warnings
+from pathlib import Path
+import torch
+from netseg.segment.networks import NetworkSpec
+from netseg.training.fit import Schedule, fit
+from netseg.training.sample import Sample
+from netseg.training.steps import Curriculum, Stage
+from netseg.training.trainers import TrainerSettings, is_first_process
+
+warnings.filterwarnings("ignore")
+out = Path(sys.argv[1])
+seen, files = [], []
+
+
+class Kept:
+    def metrics(self, values, step):
+        files.append(step)
+
+    def artifact(self, path, folder=""):
+        files.append(path.name)
+
+
+def task(number):
+    seen.append(number)
+    generator = torch.Generator().manual_seed(number)
+    image = torch.randn((1, 16, 16, 16), generator=generator)
+    truth = (image > 0.5).float()
+    return Sample(image, torch.tensor([number // 2 % 2]), truth, torch.ones_like(truth))
+
+
+module = fit(
+    NetworkSpec(inputs=("ct_native", "ct_portal"), filters=(4, 8, 8)),
+    Curriculum((Stage(from_step=0, task=lambda: task),)),
+    Schedule(steps=4, batch=2, checkpoint_every=2, pictures_every=1, warmup_steps=1),
+    folder=out / "run",
+    tracker=Kept(),
+    resume=False,
+    trainer=TrainerSettings(accelerator="cpu", devices=2, strategy="ddp", precision="32-true"),
+)
+rank = 0 if is_first_process() else 1
+torch.save((seen, files, module.network.state_dict(), module.averaged.state_dict()),
+           f"{out}/fit-{rank}.pt")
+'''
+
+
+@pytest.mark.slow
+def test_a_network_is_trained_by_two_processes_as_one(tmp_path):
+    """The same weights and averages in both; samples dealt; one of them writes the record."""
+    script = tmp_path / "distributed.py"
+    script.write_text(DISTRIBUTED_FIT)
+    command = [sys.executable, str(script), str(tmp_path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=900)
+    first, second = (torch.load(tmp_path / f"fit-{rank}.pt") for rank in (0, 1))
+    assert (first[0], second[0]) == ([0, 1, 4, 5, 8, 9, 12, 13], [2, 3, 6, 7, 10, 11, 14, 15])
+    for mine, others in zip(first[2:], second[2:], strict=True):
+        for name, value in mine.items():
+            assert torch.equal(value, others[name]), name
+    assert first[1] == ["seen_last_step0000002.png", "seen_last_step0000004.png"]
+    assert second[1] == []
+    assert (tmp_path / "run" / "last.ckpt").is_file()
