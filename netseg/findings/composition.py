@@ -16,10 +16,10 @@ voxels: a median keeps an edge where it is, whatever the threshold, where a mean
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
+import scipy.ndimage
 
 from netseg.findings.enhancement import ARTERIAL, NATIVE, PORTAL
 
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from netseg.findings.region import Region
 
     Samples = Mapping[str, Float[np.ndarray, " n"]]
+
+ndimage: Any = scipy.ndimage  # the types guessed for it are wrong
 
 SMOOTH_MM = 3.0
 NO_ENHANCEMENT_HU = 10.0

@@ -87,8 +87,8 @@ def _washouts(lesion: Mapping[str, Level]) -> dict[str, float]:
 
 def _signs(lesion: Mapping[str, Level], liver: Mapping[str, Level], record: Record) -> None:
     if ARTERIAL not in lesion or ARTERIAL not in liver:
-        missing = "lesion" if ARTERIAL in liver else "lesion-free liver"
-        why = f"no late arterial CT shows the whole {missing}"
+        what = "lesion" if ARTERIAL not in lesion else "lesion-free liver"
+        why = f"no late arterial CT shows the whole {what}"
         record.cannot_tell([HYPERENHANCEMENT, WASHOUT], why)
         return
     bright = _differs(lesion[ARTERIAL], liver[ARTERIAL], upwards=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from netseg.domain import LabelMap
+from netseg.domain import GridMismatchError, LabelMap
 from netseg.findings import measure
 from tests.findings.bodies import ct, grid_of, segmentation_of, study_of
 
@@ -48,6 +48,22 @@ def test_the_way_to_a_vessel():
     lesion = lesion_of(np.s_[10:15, 10:15, 5], vessels=named)
     assert lesion.measures["distance_to_portal_vein_mm"] == pytest.approx(12.0)
     assert "distance_to_hepatic_vein_mm" not in lesion.measures
+
+
+def test_vessels_on_another_grid_are_refused():
+    coarse = grid_of((20, 20, 20), (4.0, 4.0, 4.0), (-40.0, -40.0, 100.0))
+    vessels = LabelMap(np.ones(coarse.shape, np.uint8), coarse, {1: "portal_vein"})
+    with pytest.raises(GridMismatchError, match="distance to vessels: the grids differ"):
+        lesion_of(np.s_[10:15, 10:15, 5], vessels=vessels)
+
+
+def test_a_vessel_outside_the_liver_counts_too():
+    """Behind the liver's last voxel (37) at 39; the lesion ends at 35: three voxels of 2 mm."""
+    vessels = np.zeros(GRID.shape, np.uint8)
+    vessels[39, 20, 9] = 1
+    named = LabelMap(vessels, GRID, {1: "vena_cava"})
+    lesion = lesion_of(np.s_[30:36, 15:25, 8:11], vessels=named)
+    assert lesion.measures["distance_to_vena_cava_mm"] == pytest.approx(6.0)
 
 
 def test_burden_of_the_whole_of_lobes_and_of_segments():
