@@ -58,7 +58,9 @@ def check_rules(rules: RuleSet) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def _way(condition: int, rules: RuleSet) -> dict[int, int] | None:
+def _way(
+    condition: int, rules: RuleSet, constraints: tuple[int, ...]
+) -> dict[int, int] | None:
     """Cells of a patient who meets the condition and does not contradict himself.
 
     The condition and the constraints are walked side by side and never joined: joined, they would
@@ -66,7 +68,7 @@ def _way(condition: int, rules: RuleSet) -> dict[int, int] | None:
     """
     diagrams = rules.diagrams
     asked = diagrams.support(condition)
-    groups = [g for g in rules.consistent if g == diagrams.FALSE or diagrams.support(g) & asked]
+    groups = [g for g in constraints if g == diagrams.FALSE or diagrams.support(g) & asked]
     failed: set[tuple[int, ...]] = set()
 
     def walk(nodes: tuple[int, ...]) -> dict[int, int] | None:
@@ -95,14 +97,21 @@ def _problem(kind: str, table: str, text: str, where: int, rules: RuleSet) -> It
         yield Problem(kind=kind, table=table, text=text, witness=witness)
 
 
-def witness_of(where: int, rules: RuleSet) -> dict[str, Any] | None:
+def witness_of(
+    where: int, rules: RuleSet, constraints: tuple[int, ...] | None = None
+) -> dict[str, Any] | None:
     """Facts of a consistent patient who meets a condition, only those that it takes.
+
+    Args:
+        where: The condition.
+        rules: The rule set that holds its diagram.
+        constraints: What the patient must keep; those of the rule set when None.
 
     Returns:
         Facts by name; every consistent patient with these facts meets the condition. None where
         nobody meets it.
     """
-    way = _way(where, rules)
+    way = _way(where, rules, rules.consistent if constraints is None else constraints)
     if way is None:
         return None
     cells = [{way[v]} if v in way else open_ for v, open_ in enumerate(rules.open_cells)]
@@ -122,7 +131,7 @@ def _gaps(name: str, table: CompiledTable, rules: RuleSet) -> Iterator[Problem]:
 def _unreachable(name: str, table: CompiledTable, rules: RuleSet) -> Iterator[Problem]:
     for number, row in enumerate(table.rows):
         decides = rules.diagrams.relabel(table.by_row, lambda n, number=number: n == number)
-        if _way(decides, rules) is None:
+        if _way(decides, rules, rules.consistent) is None:
             text = f"nobody reaches row {row.row.id}"
             yield Problem(kind="unreachable", table=name, text=text, witness={})
 

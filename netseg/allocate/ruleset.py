@@ -15,7 +15,7 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from netseg.allocate.tables import Row, Table
 
@@ -179,18 +179,33 @@ def compile_rules(source: RuleSource) -> RuleSet:
     Raises:
         RuleTableError: If a condition asks for something unknown or compares it wrongly.
     """
-    return _Compiler(source).compile()
+    return _Compiler(source, Diagrams(), _variables((source,))).compile()
+
+
+def compile_together(first: RuleSource, second: RuleSource) -> tuple[RuleSet, RuleSet]:
+    """Compile two rule sets over the same facts and thresholds, so that they can be compared.
+
+    Raises:
+        RuleTableError: If a fact is declared differently in the two.
+    """
+    diagrams, variables = Diagrams(), _variables((first, second))
+    return (
+        _Compiler(first, diagrams, variables).compile(),
+        _Compiler(second, diagrams, variables).compile(),
+    )
 
 
 class _Compiler:
     """Holds what is compiled so far, so that later tables may ask for earlier ones."""
 
-    def __init__(self, source: RuleSource) -> None:
+    def __init__(
+        self, source: RuleSource, diagrams: Diagrams, variables: tuple[Variable, ...]
+    ) -> None:
         self.source = source
-        self.diagrams = Diagrams()
+        self.diagrams = diagrams
         self.constraints: list[tuple[set[int], int]] = []
         self.tables: dict[str, CompiledTable] = {}
-        self.variables = _variables(source)
+        self.variables = variables
         self.index = {v.name: place for place, v in enumerate(self.variables)}
 
     def compile(self) -> RuleSet:
@@ -337,14 +352,14 @@ def cells_wanted(variable: Variable, wanted: Any) -> frozenset[int]:
     return variable.cells_named(as_list(wanted))
 
 
-def _variables(source: RuleSource) -> tuple[Variable, ...]:
-    """The declared facts, numbers cut wherever a row compares them."""
+def _variables(sources: Sequence[RuleSource]) -> tuple[Variable, ...]:
+    """The declared facts, numbers cut wherever a row of any of the sources compares them."""
     cuts: dict[str, set[float]] = {}
-    for name, wanted in _conditions(source):
+    for name, wanted in (condition for source in sources for condition in _conditions(source)):
         if isinstance(wanted, str) and any(sign in wanted for sign in ("<", ">", "=", "..")):
             cuts.setdefault(name, set()).update(Span.from_condition(wanted).ends())
     found: list[Variable] = []
-    for entry in source.inputs:
+    for entry in _inputs(sources):
         kind = entry.get("type", "choice")
         values: tuple[Any, ...] = (
             (False, True) if kind == "flag" else tuple(entry.get("values", ()))
@@ -362,6 +377,22 @@ def _variables(source: RuleSource) -> tuple[Variable, ...]:
             )
         )
     return tuple(found)
+
+
+def _inputs(sources: Sequence[RuleSource]) -> list[Mapping[str, Any]]:
+    """The facts of all sources, each once, a later source's own ones after what they follow."""
+    merged = list(sources[0].inputs)
+    for source in sources[1:]:
+        for place, entry in enumerate(source.inputs):
+            same = [known for known in merged if known["name"] == entry["name"]]
+            if same and same[0] != entry:
+                raise RuleTableError(f"the fact {entry['name']!r} is declared in two ways.")
+            if not same:
+                before = [known["name"] for known in source.inputs[:place]]
+                merged.insert(
+                    max((n + 1 for n, known in enumerate(merged) if known["name"] in before[-1:]),
+                        default=0), entry)  # fmt: skip
+    return merged
 
 
 def _conditions(source: RuleSource) -> Iterator[tuple[str, Any]]:

@@ -221,6 +221,8 @@ def _rules(verbs: _Verbs) -> None:
     diff = inner.add_parser("diff", help="which patients get another answer, each with a witness")
     diff.add_argument("first", help=name)
     diff.add_argument("second", help=name)
+    diff.add_argument("--given", type=Path, metavar="CASE.yaml",
+                      help="only patients that agree with this findings document")  # fmt: skip
     diff.add_argument("--format", choices=("text", "json"), default="text")
     show = inner.add_parser("show", help="as tables, as a flowchart, or by sentence of the source")
     show.add_argument("name", nargs="?", default="seed-2020", help=name)

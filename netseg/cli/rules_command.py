@@ -78,9 +78,11 @@ def _write_smt2(rules: RuleSet, path: Path) -> None:
 def _diff(words: argparse.Namespace) -> int:
     import json
 
+    from netseg.allocate import read_case
     from netseg.allocate.compare import compare_rules, difference_document, tell_differences
 
-    comparison = compare_rules(_open(words.first), _open(words.second))
+    given = read_case(words.given) if words.given else None
+    comparison = compare_rules(_open(words.first), _open(words.second), given)
     as_json = words.format == "json"
     said = (
         json.dumps(difference_document(comparison), indent=2)
