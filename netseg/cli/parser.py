@@ -120,6 +120,12 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
     _accept_overrides(parser)
 
 
+def _add_backend(parser: argparse.ArgumentParser) -> None:
+    names = "builtin, masks, bundle, nnunet or totalsegmentator"
+    parser.add_argument("--backend", metavar="NAME", help=f"who outlines: {names}")
+    parser.add_argument("--weights", type=Path, metavar="FILE.safetensors")
+
+
 def _demo(verbs: _Verbs) -> None:
     parser = _verb(verbs, "demo", "Carry a synthetic triphasic CT + SSTR-PET to a report.")
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="OUT")
@@ -132,6 +138,7 @@ def _run(verbs: _Verbs) -> None:
     _add_study(parser)
     _add_batch(parser)
     parser.add_argument("--clinical", type=Path, metavar="CASE.yaml|TABLE.csv")
+    _add_backend(parser)
     parser.add_argument("--control", type=Path, metavar="STUDY2", help="scan after the ablation")
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
@@ -140,8 +147,7 @@ def _segment(verbs: _Verbs) -> None:
     parser = _verb(verbs, "segment", "Outline liver and metastases, and measure them.")
     _add_study(parser)
     _add_batch(parser)
-    parser.add_argument("--backend", default="builtin", help="builtin, masks, bundle, nnunet or totalsegmentator")
-    parser.add_argument("--weights", type=Path, metavar="FILE.safetensors|FOLDER")
+    _add_backend(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
@@ -201,8 +207,6 @@ def _allocate(verbs: _Verbs) -> None:
     parser = _verb(verbs, "allocate", "Findings and pathology to a treatment allocation.")
     parser.add_argument("--findings", type=Path, required=True, metavar="CASE.yaml")
     parser.add_argument("--rules", default="seed-2020", metavar="NAME")
-    parser.add_argument("--draws", type=int, default=0, metavar="N",
-                        help="how sure, by N draws over existence, size and segment of the lesions")  # fmt: skip
     parser.add_argument("--draws", type=int, default=0, metavar="N",
                         help="how sure, by N draws over existence, size and segment of the lesions")  # fmt: skip
     parser.add_argument("-o", "--output", type=Path, metavar="OUT")

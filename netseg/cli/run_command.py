@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+BACKENDS = ("builtin", "masks", "bundle", "nnunet", "totalsegmentator")
+
 
 def execute(words: argparse.Namespace) -> int:
     """Compose the configuration from the words and run it."""
@@ -33,10 +35,21 @@ def execute(words: argparse.Namespace) -> int:
             hint="Run the planning study alone, and `netseg verify --lesion MASK --zone MASK "
             "--observed` with masks that lie on one grid.",
         )
-    settings = compose("infer", words.overrides)
+    settings = compose("infer", [*backend_overrides(words), *words.overrides])
     say_settings(settings, words)
+    if words.weights is not None:
+        settings["segment"]["weights"] = str(words.weights)
     settings["clinical"] = words.clinical or settings["clinical"]
     return run(settings, output_format=words.format)
+
+
+def backend_overrides(words: argparse.Namespace) -> list[str]:
+    """The configuration of whoever is to outline liver and lesions."""
+    from netseg.cli.words import one_of_names
+
+    if words.backend is None:
+        return []
+    return [f"segment={one_of_names(BACKENDS, '--backend', words.backend)}"]
 
 
 def say_settings(settings: dict[str, Any], words: argparse.Namespace) -> None:

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-BACKENDS = ("builtin", "masks", "bundle", "nnunet", "totalsegmentator")
-
 
 def execute(words: argparse.Namespace) -> int:
     """Compose the configuration, segment one study or a batch."""
@@ -17,16 +15,16 @@ def execute(words: argparse.Namespace) -> int:
     from netseg.cli.configuration import compose
     from netseg.cli.run_command import (
         answer,
+        backend_overrides,
         find,
         read_hints,
         require_sense,
         say_settings,
     )
-    from netseg.cli.words import one_of_names
     from netseg.pipeline import SegmentOnly, output_lock, run_batch
 
-    backend = one_of_names(BACKENDS, "--backend", words.backend)
-    settings = compose("infer", [f"segment={backend}", "plan=none", *words.overrides])
+    overrides = [*backend_overrides(words), "plan=none", *words.overrides]
+    settings = compose("infer", overrides)
     say_settings(settings, words)
     if words.weights is not None:
         settings["segment"]["weights"] = str(words.weights)
