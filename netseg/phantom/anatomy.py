@@ -93,11 +93,15 @@ def add_diaphragm(
         reach_mm: How far from the liver, and from what lies beyond, the muscle reaches.
         spacing_mm: Voxel edge.
     """
-    from scipy.ndimage import distance_transform_edt
+    from scipy.ndimage import distance_transform_edt, uniform_filter
 
     near_liver = distance_transform_edt(~liver, sampling=spacing_mm) <= reach_mm
     beyond = distance_transform_edt(~np.isin(tissue, BEYOND_DIAPHRAGM), sampling=spacing_mm)
-    tissue[(tissue == Tissue.FAT) & near_liver & (beyond <= reach_mm)] = Tissue.MUSCLE
+    fat = tissue == Tissue.FAT
+    tissue[fat & near_liver & (beyond <= reach_mm)] = Tissue.MUSCLE
+    fat = tissue == Tissue.FAT
+    crumbs = fat & near_liver & (uniform_filter(fat.astype(np.float32), 3) < 0.45)
+    tissue[crumbs] = Tissue.MUSCLE
 
 
 def liver_box(patient: Patient) -> tuple[np.ndarray, np.ndarray]:
