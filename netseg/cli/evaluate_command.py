@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-    from netseg.evaluation import Side
     from netseg.evaluation.batch import Evaluation, Protocol
     from netseg.evaluation.case import Outlines
     from netseg.evaluation.document import Report
+    from netseg.evaluation.files import Side
     from netseg.evaluation.treatment import TreatmentAgreement
 
 

@@ -86,10 +86,10 @@ def reliability(told: Mapping[str, Calibration]) -> bytes:
     figure, axes = _figure("Reliability of the lesion probability", "probability", "observed")
     axes.plot((0, 1), (0, 1), color="0.7", linewidth=0.8)
     for n, (name, one) in enumerate(told.items()):
-        rows = [row for row in one.table() if row["voxels"]]
+        used = one.count > 0
         axes.plot(
-            [row["mean_probability"] for row in rows],
-            [row["observed"] for row in rows],
+            one.probability_sum[used] / one.count[used],
+            one.truth_sum[used] / one.count[used],
             marker="o",
             markersize=3,
             linestyle=STYLES[n % len(STYLES)],

@@ -1,9 +1,12 @@
 """Which prediction belongs to which lesion, where they do not pair off one to one."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+import scipy.ndimage
 
-from netseg.domain import Grid, GridMismatchError, Quantity, Volume
+from netseg.domain import Grid, GridMismatchError, Mask, Quantity, Volume
 from netseg.evaluation import Overlap, score_lesions
 from tests.evaluation.shapes import GRID, blocks, numbered
 
@@ -67,8 +70,6 @@ def test_instances_that_touch_stay_apart_in_a_label_map_and_merge_in_a_mask():
 def test_lesions_that_share_a_corner_are_one():
     inside = np.zeros(GRID.shape, bool)
     inside[2:4, 2:4, 2:4] = inside[4:6, 4:6, 4:6] = True
-    from netseg.domain import Mask
-
     assert score_lesions(blocks(), Mask(inside, GRID)).lesions[0].volume_ml == pytest.approx(0.128)
 
 
@@ -93,13 +94,11 @@ def test_a_probability_on_another_grid_is_refused():
 @pytest.mark.parametrize("seed", range(5))
 def test_every_count_agrees_with_a_plain_loop(seed):
     """Random blobs: recall at any overlap and false positives counted with scipy, lesion by lesion."""
-    from scipy import ndimage
-
+    ndimage: Any = scipy.ndimage
     rng = np.random.default_rng(seed)
-    noise = rng.normal(size=(2, *GRID.shape))
-    truth, found = (ndimage.gaussian_filter(n, 1.2) > 0.12 for n in noise)
-    from netseg.domain import Mask
-
+    truth, found = (
+        ndimage.gaussian_filter(rng.normal(size=GRID.shape), 1.2) > 0.12 for _ in range(2)
+    )
     score = score_lesions(Mask(found, GRID), Mask(truth, GRID))
     cube = np.ones((3, 3, 3))
     true_labels, true_count = ndimage.label(truth, cube)
