@@ -168,11 +168,11 @@ def _described(
 ) -> LesionGroup:
     first = [before[i] for i in sorted(group[0])]
     second = [after[j] for j in sorted(group[1])]
-    ids = {"first": tuple(b.id for b in first), "second": tuple(b.id for b in second)}
+    was, is_now = tuple(b.id for b in first), tuple(b.id for b in second)
     if not (first and second):
         alone = (first or second)[0]
         fate = (Fate.GONE if first else Fate.NEW) if alone.imaged else Fate.NOT_IMAGED
-        return LesionGroup(fate=fate, **ids)
+        return LesionGroup(fate=fate, first=was, second=is_now)
     fates = {
         (False, False): Fate.MATCHED,
         (False, True): Fate.SPLIT,
@@ -183,7 +183,8 @@ def _described(
     small, large = sorted((one, other), key=lambda b: b.volume_ml)
     return LesionGroup(
         fate=fates[len(first) > 1, len(second) > 1],
-        **ids,
+        first=was,
+        second=is_now,
         distance_mm=float(np.linalg.norm(one.centre_mm - other.centre_mm)),
         overlap=_share_within(small, large, 0.0),
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import scipy.ndimage
 
 from netseg.domain import Code, Mask, StudyRejectedError
 from netseg.domain.comparison import Alignment
@@ -20,6 +21,8 @@ from netseg.geometry.resample import resample_mask
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
 
 SPACING_MM = 3.0  # of the distance maps: smooth, so that finer ones move the answer by under 0.2 mm
 BAND_MM = 15.0  # how far from the surface the maps are compared
@@ -141,14 +144,12 @@ def _centre_mm(mask: Mask) -> Float[np.ndarray, "3"]:
 
 def _surface_gap_mm(one: Mask, other: Mask, matrix: np.ndarray) -> Float[np.ndarray, "n"]:
     """From `one`'s surface to `other`'s, where `other`'s image covers it."""
-    from scipy.ndimage import binary_erosion, map_coordinates
-
-    edge = one.inside & ~binary_erosion(one.inside, border_value=1)  # not where the image ends
+    edge = one.inside & ~ndi.binary_erosion(one.inside, border_value=1)  # not where the image ends
     from_edge_mm = _signed_mm(one)[edge]  # the outermost voxel centres lie a little inside
     points_mm = one.grid.to_mm(np.argwhere(edge)) @ matrix[:3, :3].T + matrix[:3, 3]
     index = other.grid.to_index(points_mm)
     covered = ((index >= 0) & (index <= np.array(other.grid.shape) - 1)).all(axis=1)
-    found_mm = map_coordinates(_signed_mm(other), index[covered].T, order=1, mode="nearest")
+    found_mm = ndi.map_coordinates(_signed_mm(other), index[covered].T, order=1, mode="nearest")
     return np.abs(found_mm - from_edge_mm[covered])
 
 

@@ -54,6 +54,7 @@ def read_output(path: Path, grid: Grid, who: str) -> Integer[np.ndarray, "i j k"
         GridMismatchError: If it lies on other voxels than the scan.
     """
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     if not path.is_file():
         raise StudyRejectedError(
@@ -64,7 +65,7 @@ def read_output(path: Path, grid: Grid, who: str) -> Integer[np.ndarray, "i j k"
     try:
         image: Any = nibabel.load(path)
         values = np.asanyarray(image.dataobj)
-    except (nibabel.filebasedimages.ImageFileError, OSError, EOFError, ValueError) as error:
+    except (ImageFileError, OSError, EOFError, ValueError) as error:
         raise StudyRejectedError(
             Code.PROGRAM_FAILED,
             f"what {who} wrote cannot be read ({type(error).__name__}).",
