@@ -95,8 +95,9 @@ def add_diaphragm(
     """
     from scipy.ndimage import distance_transform_edt, uniform_filter
 
-    near_liver = distance_transform_edt(~liver, sampling=spacing_mm) <= reach_mm
-    beyond = distance_transform_edt(~np.isin(tissue, BEYOND_DIAPHRAGM), sampling=spacing_mm)
+    near_liver = np.asarray(distance_transform_edt(~liver, sampling=spacing_mm)) <= reach_mm
+    there = np.isin(tissue, BEYOND_DIAPHRAGM)
+    beyond = np.asarray(distance_transform_edt(~there, sampling=spacing_mm))
     fat = tissue == Tissue.FAT
     tissue[fat & near_liver & (beyond <= reach_mm)] = Tissue.MUSCLE
     fat = tissue == Tissue.FAT

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -121,7 +121,8 @@ def _pieces(sample: Synthetic, spacing_mm: float) -> tuple[np.ndarray, tuple[Hol
     found: list[tuple[int, tuple[slice, ...], np.ndarray, Body]] = []
     for body in sample.bodies:
         box = boxes[body.number - 1]
-        parts, _ = label(drawn[box] == body.number, structure=np.ones((3, 3, 3)))
+        labelled: Any = label(drawn[box] == body.number, structure=np.ones((3, 3, 3)))
+        parts: np.ndarray = labelled[0]
         sizes = np.bincount(parts.ravel())[1:]
         found.append((int(sizes.max()), box, parts == 1 + int(sizes.argmax()), body))
     found.sort(key=lambda f: -f[0])

@@ -134,7 +134,7 @@ def look(order: Order, palette: Palette, temper: Temper, patient: Patient, chanc
     if palette.free:
         rim, core = _free(order.kind, temper)
     else:
-        rim, core = _physical(order, palette, temper, patient)
+        rim, core = _physical(order.kind, palette, temper, patient, hyper=order.hyper)
     own = chance.uniform(0.85, 1.15)
     rim, core = _clear_rim(rim * own, core * own, chance)
     begins = {LesionKind.RING: (0.15, 0.4), LesionKind.NECROTIC: (0.25, 0.5)}
@@ -164,10 +164,9 @@ def _free(kind: LesionKind, temper: Temper) -> tuple[float, float]:
 
 
 def _physical(
-    order: Order, palette: Palette, temper: Temper, patient: Patient
+    kind: LesionKind, palette: Palette, temper: Temper, patient: Patient, *, hyper: bool
 ) -> tuple[float, float]:
-    kind = order.kind
-    rim_kind = kind if order.hyper or kind is LesionKind.RING else LesionKind.HYPOVASCULAR
+    rim_kind = kind if hyper or kind is LesionKind.RING else LesionKind.HYPOVASCULAR
     channel = CHANNELS[palette.channel]
     if palette.family is Family.CT:
         rim, core = ct.RIM[rim_kind][channel.column], ct.CORE[kind][channel.column]

@@ -32,7 +32,7 @@ from netseg.phantom.tumours import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.phantom.appearance import Family, Palette
+    from netseg.phantom.appearance import Family, Palette, Patient
     from netseg.phantom.lesions import LesionKind
     from netseg.phantom.tumours import Mimic
 
@@ -187,7 +187,7 @@ class _Studio:
     settings: Synthesis
     spacing_mm: float
     free: bool
-    patient: object
+    patient: Patient
     palettes: dict[str, Palette]
     scans: dict[str, Scan]
     misfits: dict[Family, Misfit]
