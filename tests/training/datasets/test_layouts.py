@@ -84,6 +84,15 @@ def test_the_landmark_lies_where_it_lies_in_the_patient(name, tmp_path):
     assert brightest_lps_mm(case, channel) == pytest.approx(trees.LANDMARK_LPS_MM)
 
 
+@pytest.mark.parametrize("name", [name for name in LAYOUTS if not name.startswith("autopet")])
+def test_outlines_lie_on_what_they_outline(name, tmp_path):
+    """Every voxel of the liver is brighter than every voxel beside it; no flip would leave it so."""
+    made, channel = LAYOUTS[name]
+    case = read_case(made(tmp_path).cases()[0], EXACT)
+    inside = case.images[channel][case.liver_truth() == 1]
+    assert float(inside.min()) > float(case.images[channel][case.liver_truth() == 0].max())
+
+
 @pytest.mark.parametrize("name", ["lits", "msd", "atlas", "nnunet", "pairs"])
 def test_liver_and_lesion_keep_their_volumes(name, tmp_path):
     case = read_case(LAYOUTS[name][0](tmp_path).cases()[0], EXACT)
@@ -124,7 +133,7 @@ def test_lesions_beyond_a_given_liver_are_background(tmp_path):
     lesions = trees.outlines(0, 1)
     lesions[20:22, 16:18, 12:14] = 1
     lesions[14:22, 8:10, 8:10] = 0
-    lesions[17:21, 10:12, 9:11] = 1  # the liver ends before i = 18
+    lesions[18:22, 10:12, 9:11] = 1  # the liver ends before i = 19
     trees.save(study / "SEG.nii.gz", lesions, "LAS")
     name = f"{study.parent.name}_{study.name}"
     trees.save(tmp_path / "livers" / f"{name}.nii.gz", trees.outlines(1, 1), "RAS")
@@ -231,7 +240,7 @@ def test_regions_are_unions_and_an_ignored_label_is_not_taught(tmp_path):
     root = trees.write_nnunet(tmp_path, ("a",), labels=labels, channels={"0": "CT"})
     marked = trees.outlines()
     marked[20:22, 4:8, 4:8] = 4
-    marked[6:8, 4:14, 3:11] = 5
+    marked[17:19, 4:14, 4:12] = 5
     trees.save(root / "labelsTr" / "a.nii.gz", marked, "RAS")
     case = read_case(nnunet(root).cases()[0], EXACT)
     assert np.count_nonzero(case.liver_truth() == 255) == 2 * 10 * 8

@@ -21,7 +21,8 @@ SHAPE = (24, 20, 14)
 LANDMARK = (15, 6, 9)  # inside the liver, off every centre
 LANDMARK_LPS_MM = (0.0, -8.0, 118.0)  # origin + 2 mm times the index
 LANDMARK_HU = 900
-LIVER = (slice(6, 18), slice(4, 14), slice(3, 11))  # 12 x 10 x 8 voxels of 8 mm3: 7.68 ml
+# 12 x 10 x 8 voxels of 8 mm3 are 7.68 ml; mirrored along any axis it lies elsewhere
+LIVER = (slice(7, 19), slice(4, 14), slice(4, 12))
 LESION = (slice(8, 12), slice(6, 10), slice(5, 9))  # 4 x 4 x 4 voxels: 0.512 ml
 
 
