@@ -11,16 +11,19 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
+from torch.nn.functional import avg_pool3d, interpolate
 
 from netseg.segment.intensity import absolute, against_liver
 from netseg.segment.networks import LIVER_GIVEN
-from netseg.training.contrast import bend_greys, blur, chance, uniform
+from netseg.training.contrast import bend_greys, blur, chance, smooth_noise, uniform
 from netseg.training.sample import LEAST_VOXELS, MOST_WEIGHT, Sample, lesion_weight
 from netseg.training.scenes import PORTAL
 from netseg.training.subsets import MR, draw_subset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from jaxtyping import Float
 
     from netseg.training.patches import Middle, Patch, RealPatches, SyntheticPatches
 
@@ -115,6 +118,8 @@ class LesionTask:
         patch: Voxels of a patch.
         batch: Patches per step.
         missed: Share of steps in which the given liver leaves lesions out, as a first network does.
+        leaks: Share of steps in which the given liver also takes in pieces of its surroundings and
+            leaves out pieces of itself, as a first network does at kidneys, muscle and lung.
         least_voxels: A lesion of fewer voxels weighs as much as one of that size,
         most_weight: but none of its voxels more than this.
     """
@@ -125,6 +130,7 @@ class LesionTask:
     patch: tuple[int, int, int]
     batch: int = 1
     missed: float = 0.3
+    leaks: float = 0.0
     least_voxels: float = LEAST_VOXELS
     most_weight: float = MOST_WEIGHT
 
@@ -158,8 +164,30 @@ class LesionTask:
             liver = liver & ~patch.lesions  # it misses lesions that look unlike liver
         sigma = uniform(0.8, 3.0, generator)
         soft = blur(liver.float(), (sigma, sigma, sigma))
+        if self.leaks and chance(self.leaks, generator):
+            soft = leak(soft, generator)
         cut = uniform(0.25, 0.75, generator)
         return torch.sigmoid(12.0 * (soft - cut))
+
+
+def leak(
+    soft: Float[torch.Tensor, "i j k"], generator: torch.Generator
+) -> Float[torch.Tensor, "i j k"]:
+    """A mask with pieces of its surroundings and without pieces of itself.
+
+    Pieces are 8 to 16 voxels wide; those outside reach about 10 voxels from the mask.
+
+    Args:
+        soft: Mask with soft edges, 0 ... 1.
+        generator: Source of chance.
+    """
+    coarseness = int(torch.randint(8, 17, (), generator=generator))
+    noise = smooth_noise(tuple(soft.shape), coarseness, generator)
+    coarse = avg_pool3d(soft[None, None], 8, ceil_mode=True)
+    near = interpolate(coarse, size=soft.shape, mode="trilinear")[0, 0]
+    outside = torch.sigmoid(8.0 * (noise - uniform(0.4, 1.2, generator))) * (near > 0.02)
+    inside = torch.sigmoid(8.0 * (-noise - uniform(0.9, 1.6, generator)))
+    return torch.maximum(soft, outside) * (1.0 - inside)
 
 
 def extent(mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

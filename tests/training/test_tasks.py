@@ -16,7 +16,7 @@ from netseg.training.sample import lesion_weight
 from netseg.training.scenes import LESION, LIVER, Scene
 from netseg.training.subsets import PROTOCOLS
 from netseg.training.surroundings import extend, heal, transplant
-from netseg.training.tasks import LesionTask, LiverTask, Mixture, generator_of
+from netseg.training.tasks import LesionTask, LiverTask, Mixture, generator_of, leak
 from netseg.training.warp import Warp, cut, cut_labels
 
 PATCH = (32, 32, 32)
@@ -239,3 +239,17 @@ def test_a_scene_without_liver_is_refused():
             clean=True,
             real=True,
         )
+
+
+def test_a_leaking_liver_gains_neighbours_and_loses_pieces_but_nothing_far_away():
+    liver = torch.zeros((80, 80, 80))
+    liver[10:40, 10:40, 10:40] = 1.0
+    gained = lost = far = 0.0
+    for step in range(8):
+        given = leak(liver, generator_of(1, step)) > 0.5
+        gained += float((given & (liver == 0)).sum())
+        lost += float((~given & (liver > 0)).sum())
+        far += float(given[64:].sum())
+    assert gained > 0
+    assert lost > 0
+    assert far == 0.0
