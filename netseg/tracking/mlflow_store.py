@@ -12,7 +12,7 @@ from netseg.tracking.origin import origin_tags, require_name
 from netseg.tracking.registry import register
 from netseg.tracking.seen import Seen
 from netseg.tracking.spool import SpoolTracker
-from netseg.tracking.store import LEASES, faults, open_store, store_root, store_uri
+from netseg.tracking.store import LEASES, answering, faults, open_store, store_root, store_uri
 from netseg.tracking.tracker import flat
 
 if TYPE_CHECKING:
@@ -76,14 +76,15 @@ class MlflowTracker:
         self._client = open_store(self.root)
         mark = key or run
         self._lease = Lease(self.root / LEASES / f"{experiment}.{mark}.lease")
-        number = lookup.experiment_id(self._client, experiment, self.root)
-        found = lookup.run_id(self._client, number, mark)
-        self.run_id = found or lookup.new_run(self._client, number, run, mark, started_ms)
-        self._lease.write(self.run_id)
-        self._client.update_run(self.run_id, "RUNNING")
         self._seen = Seen()
-        for metric in lookup.figures(self._client, self.run_id) if found else ():
-            self._seen.fresh({metric.key: metric.value}, metric.step)
+        with answering(self.root):
+            number = lookup.experiment_id(self._client, experiment, self.root)
+            found = lookup.run_id(self._client, number, mark)
+            self.run_id = found or lookup.new_run(self._client, number, run, mark, started_ms)
+            self._lease.write(self.run_id)
+            self._client.update_run(self.run_id, "RUNNING")
+            for metric in lookup.figures(self._client, self.run_id) if found else ():
+                self._seen.fresh({metric.key: metric.value}, metric.step)
         self._held: list[tuple[dict[str, float], int, int]] = []
         self._written_s = time.monotonic()
         self._spare: SpoolTracker | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from netseg.domain import Code, EnvironmentFaultError
 from netseg.tracking.lease import Lease, abandoned
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mlflow import MlflowClient
 
 DATABASE = "mlflow.db"
@@ -85,11 +88,26 @@ def open_store(root: Path, *, make: bool = True) -> MlflowClient:
         ) from error
     making = Lease(root / "making.lease", patience_s=MAKING_S)  # two at a time would break it
     try:
-        client = MlflowClient(tracking_uri=store_uri(root), registry_uri=store_uri(root))
-        client.search_experiments(max_results=1)
-        for lease, run_id in abandoned(root / LEASES):
-            _mark_killed(client, run_id)
-            lease.release()
+        with answering(root):
+            client = MlflowClient(tracking_uri=store_uri(root), registry_uri=store_uri(root))
+            client.search_experiments(max_results=1)
+            for lease, run_id in abandoned(root / LEASES):
+                _mark_killed(client, run_id)
+                lease.release()
+    finally:
+        making.release()
+    return client
+
+
+@contextmanager
+def answering(root: Path) -> Iterator[None]:
+    """Refuse to begin with a store that cannot be read or written.
+
+    Raises:
+        EnvironmentFaultError: If MLflow or its database fails inside the block.
+    """
+    try:
+        yield
     except faults() as error:
         reason = " ".join(str(error).split())[:200]
         raise EnvironmentFaultError(
@@ -97,9 +115,6 @@ def open_store(root: Path, *, make: bool = True) -> MlflowClient:
             f"the training record {root / DATABASE} cannot be opened: {reason}.",
             hint="Train with tracking=spool and load the spool later, or name another folder.",
         ) from error
-    finally:
-        making.release()
-    return client
 
 
 def faults() -> tuple[type[Exception], ...]:

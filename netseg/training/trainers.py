@@ -168,10 +168,13 @@ class TrainerSettings:
 def is_first_process(environment: Mapping[str, str] = os.environ) -> bool:
     """Whether this process is the one that keeps the record and writes the results.
 
-    Lightning starts `train.py` once more for every further process and tells each its number.
+    torchrun and SLURM number all processes; Lightning starts `train.py` once more for every further
+    process of a machine and numbers machines and their processes.
     """
-    names = ("RANK", "SLURM_PROCID", "LOCAL_RANK")
-    return next((environment[n] for n in names if environment.get(n)), "0") == "0"
+    for name in ("RANK", "SLURM_PROCID"):
+        if environment.get(name):
+            return environment[name] == "0"
+    return all(environment.get(name, "0") == "0" for name in ("NODE_RANK", "LOCAL_RANK"))
 
 
 def multiplies_bf16(accelerator: Accelerator) -> bool:

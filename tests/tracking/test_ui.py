@@ -11,9 +11,9 @@ import pytest
 from netseg.cli.main import main
 from netseg.cli.parser import parse_words
 from netseg.domain import EnvironmentFaultError, UsageError
+from netseg.tracking import import_spool
 from netseg.tracking.server import _is_loopback, require_free
 
-pytest_slow = pytest.mark.slow
 quiet = pytest.mark.filterwarnings("ignore:The ``noload`` loader")
 
 
@@ -77,7 +77,7 @@ def test_without_mlflow_the_way_is_told(tmp_path, capsys, monkeypatch):
     assert "PACKAGE_MISSING: mlflow is not installed. pip install mlflow" in capsys.readouterr().err
 
 
-@pytest_slow
+@pytest.mark.slow
 @quiet
 def test_spools_are_loaded_by_the_command(spool, store, capsys):
     for _ in range(2):
@@ -85,12 +85,12 @@ def test_spools_are_loaded_by_the_command(spool, store, capsys):
         assert capsys.readouterr().out == "r: 9 events, finished\n"
 
 
-@pytest_slow
+@pytest.mark.slow
 @quiet
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_the_pages_answer_and_end_when_asked(spool, store, sign):
     """200 for the page, the run's picture and the model's signature; then nobody listens."""
-    main(["ui", "--root", str(store), "--import", str(spool)])
+    run = import_spool(spool, store).run_id
     port = free_port()
     command = [sys.executable, "-c", "from netseg.cli.main import entry; entry()", "ui"]
     command += ["--root", str(store), "--port", str(port)]
@@ -101,6 +101,12 @@ def test_the_pages_answer_and_end_when_asked(spool, store, sign):
         with urllib.request.urlopen(address, timeout=60) as answer:
             assert answer.status == 200
             assert b"<html" in answer.read()
+        picture = f"{address}/get-artifact?path=pictures/picture.png&run_uuid={run}"
+        with urllib.request.urlopen(picture, timeout=60) as answer:
+            assert answer.read() == b"a picture"
+        signature = f"{address}/model-versions/get-artifact?path=MLmodel&name=toy&version=1"
+        with urllib.request.urlopen(signature, timeout=60) as answer:
+            assert b"tensor-spec" in answer.read()
         process.send_signal(sign)
         assert process.wait(60) == 0
         assert process.stderr.read() == ""

@@ -143,6 +143,8 @@ def test_channels_lie_innermost_where_asked(innermost):
         ({}, True),
         ({"LOCAL_RANK": "0"}, True),
         ({"LOCAL_RANK": "1"}, False),
+        ({"NODE_RANK": "1", "LOCAL_RANK": "0"}, False),
+        ({"RANK": "0", "LOCAL_RANK": "0"}, True),
         ({"SLURM_PROCID": "3", "LOCAL_RANK": "0"}, False),  # first of the second machine
     ],
 )
