@@ -10,6 +10,7 @@ Example:
 """
 
 from netseg.allocate.arguments import argued
+from netseg.allocate.card import card_html
 from netseg.allocate.clinical_table import read_clinical_table
 from netseg.allocate.combine import combine
 from netseg.allocate.document import (
@@ -39,6 +40,7 @@ __all__ = [
     "allocation_document",
     "argued",
     "available_rules",
+    "card_html",
     "combine",
     "explain",
     "findings_document",

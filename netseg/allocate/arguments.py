@@ -46,9 +46,7 @@ def argued(allocation: Allocation, findings: ClinicalFindings, rules: RuleSet) -
         return allocation
     reading = Reading(findings, settle(findings, rules), rules)
     options = tuple(
-        dataclasses.replace(
-            option, counterfactuals=_of_option(rules.options[option.id], reading)
-        )
+        dataclasses.replace(option, counterfactuals=_of_option(rules.options[option.id], reading))
         for option in allocation.options
     )
     return dataclasses.replace(allocation, options=options)
@@ -122,7 +120,9 @@ def _told(
 ) -> Iterator[OptionCounterfactual]:
     """Changes that differ in the cells of one fact only are told as one."""
     for status in dict.fromkeys(found.values()):
-        kept = [{p: frozenset({c}) for p, c in changes} for changes, s in found.items() if s == status]
+        kept = [
+            {p: frozenset({c}) for p, c in changes} for changes, s in found.items() if s == status
+        ]
         for change in _merged(kept):
             said = {_name(p, rules): rules.variables[p].text(cells) for p, cells in change.items()}
             yield OptionCounterfactual(change=said, status=OptionStatus(status))

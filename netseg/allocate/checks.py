@@ -58,9 +58,7 @@ def check_rules(rules: RuleSet) -> tuple[Problem, ...]:
     return tuple(found)
 
 
-def _way(
-    condition: int, rules: RuleSet, constraints: tuple[int, ...]
-) -> dict[int, int] | None:
+def _way(condition: int, rules: RuleSet, constraints: tuple[int, ...]) -> dict[int, int] | None:
     """Cells of a patient who meets the condition and does not contradict himself.
 
     The condition and the constraints are walked side by side and never joined: joined, they would

@@ -233,7 +233,10 @@ def tell_differences(comparison: Comparison) -> str:
         lines.append(f"  {d.table}: {d.first} -> {d.second}")
         lines.append(f"    patient: {json.dumps(dict(d.document))}")
         lines.append(f"    {c.first} says {d.first_says}; {c.second} says {d.second_says}")
-    for title, names in (("only in " + c.first, c.only_first), ("only in " + c.second, c.only_second)):
+    for title, names in (
+        ("only in " + c.first, c.only_first),
+        ("only in " + c.second, c.only_second),
+    ):
         lines += [f"  {title}: {', '.join(names)}"] if names else []
     lines.append(f"  the same for every patient: {', '.join(c.same) or 'nothing'}")
     return "\n".join(lines)

@@ -9,13 +9,17 @@ Computers 1986;35:677-691; here with more than two children).
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
 LEAF = 1 << 30
 """The "variable" of leaves; comes after every real one."""
+
+
+MOST_ANSWERS = 200_000
+"""Answers kept over patients; some tens of megabytes."""
 
 
 class Impossible(Enum):
@@ -27,7 +31,9 @@ class Impossible(Enum):
 class Diagrams:
     """All nodes of a rule set; a diagram is the number of its top node."""
 
-    __slots__ = ("_choices", "_known", "_leaves", "children", "values", "variables")
+    __slots__ = (
+        "_choices", "_known", "_leaves", "_supports", "answered", "bits", "children", "values", "variables",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.variables: list[int] = []
@@ -36,6 +42,9 @@ class Diagrams:
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
         self._leaves: dict[tuple[type, Hashable], int] = {}
         self._choices: dict[tuple[int, int, int], int] = {}
+        self._supports: dict[int, tuple[int, ...]] = {}
+        self.answered: dict[Hashable, Any] = {}
+        self.bits: dict[int, int] = {}
         self.leaf(value=False)
         self.leaf(value=True)
         self.leaf(Impossible.WORLD)
@@ -49,6 +58,7 @@ class Diagrams:
         key = (type(value), value)
         if key not in self._leaves:
             self._leaves[key] = self._append(LEAF, (), value)
+            self.bits[self._leaves[key]] = 1 << (len(self._leaves) - 1)
         return self._leaves[key]
 
     def node(self, variable: int, children: tuple[int, ...]) -> int:
@@ -119,6 +129,22 @@ class Diagrams:
     def support(self, diagram: int) -> set[int]:
         """The variables that the diagram depends on."""
         return {self.variables[n] for n in self._below(diagram)} - {LEAF}
+
+    def named(self, leaves: int) -> frozenset[Hashable]:
+        """The outcomes of a set of leaves, given as one bit each (see `bits`)."""
+        return frozenset(self.values[node] for node, bit in self.bits.items() if leaves & bit)
+
+    def asked(self, diagram: int) -> tuple[int, ...]:
+        """The variables of `support` in order, computed once."""
+        if diagram not in self._supports:
+            self._supports[diagram] = tuple(sorted(self.support(diagram)))
+        return self._supports[diagram]
+
+    def remember(self, question: Hashable, answer: Any) -> None:
+        """Keep an answer for the next patient who is alike in all that was asked."""
+        if len(self.answered) >= MOST_ANSWERS:
+            self.answered.clear()
+        self.answered[question] = answer
 
     def at(self, diagram: int, cells: Sequence[int]) -> Hashable:
         """The outcome for one cell per variable."""

@@ -48,7 +48,9 @@ class DrawnFacts:
 
     def kinds(self, rules: RuleSet) -> tuple[list[dict[str, int]], list[int]]:
         """The different combinations of cells among the draws, with how many draws have each."""
-        columns = {name: _cells(values, rules.variable(name)) for name, values in self.numbers.items()}
+        columns = {
+            name: _cells(values, rules.variable(name)) for name, values in self.numbers.items()
+        }
         spread = rules.variable("lesion_spread")
         places = np.array([spread.values.index(name) for name in SPREADS])
         columns["lesion_spread"] = places[self.spread]
@@ -167,9 +169,7 @@ def _spread(
     return found
 
 
-def _cells(
-    values: Float[np.ndarray, " draws"], variable: Variable
-) -> Int[np.ndarray, " draws"]:
+def _cells(values: Float[np.ndarray, " draws"], variable: Variable) -> Int[np.ndarray, " draws"]:
     """The cell of each value: even between thresholds, odd on one."""
     cuts = np.array(variable.cuts)
     below = np.searchsorted(cuts, values, side="left")

@@ -45,7 +45,9 @@ def _read_treatment(value: object) -> PastTreatment:
     control = found.get("post_ablation")
     if control is not None and found["treatment"] not in ABLATIONS:
         allowed = "left out: only an ablation has a control scan (" + ", ".join(ABLATIONS) + ")"
-        raise WrongValueError(Code.CONFIG_RANGE, found["treatment"], allowed, where=".post_ablation")
+        raise WrongValueError(
+            Code.CONFIG_RANGE, found["treatment"], allowed, where=".post_ablation"
+        )
     return PastTreatment(
         treatment=found["treatment"],
         outcome=found.get("outcome"),
@@ -79,5 +81,5 @@ def _read_staging(value: object) -> dict[str, Any]:
 STAGING = Kind(
     allowed="a mapping with " + ", ".join(_STAGING),
     read=_read_staging,
-    write=lambda staging: dict(staging),
+    write=dict,
 )

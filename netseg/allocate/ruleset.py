@@ -129,7 +129,12 @@ def load_rules(name: str = "seed-2020") -> RuleSet:
     Raises:
         UsageError: If there is none of this name.
     """
-    return compile_rules(read_rule_source(*rule_folders(name)))
+    from netseg.allocate.evaluate import allocate
+    from netseg.domain.clinical import ClinicalFindings
+
+    rules = compile_rules(read_rule_source(*rule_folders(name)))
+    allocate(ClinicalFindings(), rules)  # the most open case is the slowest; its answers are kept
+    return rules
 
 
 def open_rules(name: str) -> RuleSet:

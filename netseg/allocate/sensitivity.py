@@ -13,8 +13,6 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from netseg.allocate.draws import DrawnFacts, facts_of_draws
 from netseg.allocate.facts import LESION_FACTS, NOT_STATED, cells_of_facts, lesion_facts
 from netseg.allocate.settle import MEASURED_BESIDE, settle, worlds_of
@@ -22,6 +20,8 @@ from netseg.allocate.worlds import Worlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    import numpy as np
 
     from netseg.allocate.ruleset import RuleSet
     from netseg.allocate.settle import Standing
@@ -148,7 +148,9 @@ class _Answers:
         self.standing: Standing = settle(findings, rules)
         silent = {name: frozenset({NOT_STATED}) for name in MEASURED_BESIDE
                   if name == "liver_pattern_reported"}  # fmt: skip
-        self.facts = {k: v for k, v in self.standing.facts.items() if k not in LESION_FACTS} | silent
+        self.facts = {
+            k: v for k, v in self.standing.facts.items() if k not in LESION_FACTS
+        } | silent
 
     def of_list(self, lesions: tuple[LiverLesion, ...]) -> dict[str, str]:
         """Route, pattern and window for one list."""
@@ -217,20 +219,19 @@ def _flip(
 def _size_flips(
     lesions: tuple[LiverLesion, ...], place: int, now: Mapping[str, str], answers: _Answers
 ) -> Iterator[Flip]:
-    """The nearest smaller and the nearest larger diameter with another answer."""
+    """For each answer the nearest smaller and the nearest larger diameter that changes it."""
     lesion = lesions[place]
     if lesion.diameter_cm is None:
         return
-    done: set[bool] = set()
+    done: set[tuple[bool, str]] = set()
     for distance, target, text in _thresholds_around(lesion.diameter_cm, answers.rules):
         larger = target > lesion.diameter_cm
-        if larger in done:
-            continue
         resized = dataclasses.replace(lesion, diameter_cm=target)
         said = answers.of_list((*lesions[:place], resized, *lesions[place + 1 :]))
-        found = _flip(place, "diameter", text, distance, now, said)
-        done |= {larger} if found else set()
-        yield from found
+        fresh = {name: answer for name, answer in said.items() if (larger, name) not in done}
+        for flip in _flip(place, "diameter", text, distance, now, fresh):
+            done |= {(larger, name) for name in flip.changes}
+            yield flip
 
 
 def _thresholds_around(diameter_cm: float, rules: RuleSet) -> list[tuple[float, float, str]]:

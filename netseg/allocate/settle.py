@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 DECIDED: tuple[frozenset[Any], ...] = (frozenset({"A0"}), frozenset({"not_A0"}))
 """Answers of a control scan that leave nothing open."""
 
-MEASURED_BESIDE = {"grade_reported": ("ki67", "mitoses_per_2mm2"), "liver_pattern_reported": LESION_FACTS}
+MEASURED_BESIDE = {
+    "grade_reported": ("ki67", "mitoses_per_2mm2"),
+    "liver_pattern_reported": LESION_FACTS,
+}
 """Which measured facts stand beside a reported one."""
 
 MISMATCHES = {

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.diagram import LEAF, Diagrams, Impossible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 _IMPOSSIBLE = Diagrams.IMPOSSIBLE
 _NO_WORLD: frozenset[Hashable] = frozenset({Impossible.WORLD})
@@ -25,7 +24,7 @@ class Worlds:
         """Stand in the worlds where every variable lies in its cells."""
         self._diagrams = diagrams
         self._cells: list[tuple[int, ...]] = [tuple(sorted(c)) for c in cells]
-        self._outcomes: dict[int, frozenset[Hashable]] = {}
+        self._outcomes: dict[int, int] = {}
         self._nodes: list[tuple[int, tuple[int, ...]]] = []
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
         self._simple: dict[int, int] = {}
@@ -33,7 +32,12 @@ class Worlds:
 
     def possible(self, diagram: int) -> frozenset[Any]:
         """Every outcome that some world gives; empty where every world contradicts itself."""
-        return self._reach(diagram) - _NO_WORLD
+        question = (diagram, self._known_of(diagram))
+        found = self._diagrams.answered.get(question)
+        if found is None:
+            found = self._diagrams.named(self._reach(diagram)) - _NO_WORLD
+            self._diagrams.remember(question, found)
+        return found
 
     def settles(self, here: int, asks: frozenset[int]) -> set[int]:
         """Variables whose value would narrow the outcomes.
@@ -43,8 +47,16 @@ class Worlds:
             asks: Variables that the table itself asks for. What merely tells something about them
                 is not worth asking.
         """
-        needed = self._support(self._simplify(here))
-        return needed & asks or needed
+        question = ("settles", here, self._known_of(here))
+        needed = self._diagrams.answered.get(question)
+        if needed is None:
+            needed = frozenset(self._support(self._simplify(here)))
+            self._diagrams.remember(question, needed)
+        return set(needed & asks or needed)
+
+    def _known_of(self, diagram: int) -> tuple[tuple[int, ...], ...]:
+        """What is known of the facts that a diagram asks for; who is alike in it gets its answer."""
+        return tuple([self._cells[place] for place in self._diagrams.asked(diagram)])
 
     def cells(self, variable: int) -> frozenset[int]:
         """The cells of a variable that are possible by its own."""
@@ -68,17 +80,18 @@ class Worlds:
             node = children[node][allowed[0]]
         return node
 
-    def _reach(self, node: int) -> frozenset[Hashable]:
+    def _reach(self, node: int) -> int:
+        """The leaves below a node, one bit each."""
         node = self._down(node)
         found = self._outcomes.get(node)
         if found is None:
             variable = self._diagrams.variables[node]
             if variable == LEAF:
-                found = frozenset((self._diagrams.values[node],))
+                found = self._diagrams.bits[node]
             else:
-                below = self._diagrams.children[node]
-                steps = {below[cell] for cell in self._cells[variable]}
-                found = frozenset[Hashable]().union(*[self._reach(step) for step in steps])
+                below, found = self._diagrams.children[node], 0
+                for step in {below[cell] for cell in self._cells[variable]}:
+                    found |= self._reach(step)
             self._outcomes[node] = found
         return found
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TOKEN = re.compile(r"\|[^|]*\||[()]|[^\s()]+")
 COMPARE: dict[str, Callable[[Any, Any], bool]] = {

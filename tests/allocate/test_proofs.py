@@ -7,7 +7,7 @@ import functools
 import importlib.util
 import json
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +26,6 @@ from netseg.allocate.proofs.smt import Formulas
 from netseg.allocate.proofs.telling import tell_certificate, tell_problems, tell_proofs
 from netseg.allocate.proofs.verify import script_of
 from netseg.allocate.ruleset import RuleSet, available_rules, compile_rules
-from netseg.allocate.tables import RuleSource, Table
 from netseg.allocate.witness import witness_document
 from netseg.cli.main import main
 from netseg.domain.codes import Code
@@ -34,6 +33,9 @@ from netseg.domain.errors import EnvironmentFaultError
 from tests.allocate.by_hand import ByHand
 from tests.allocate.smt_reader import SmtReader
 from tests.real_data import absent
+
+if TYPE_CHECKING:
+    from netseg.allocate.tables import RuleSource, Table
 
 RULES = load_rules("seed-2020")
 
@@ -127,7 +129,7 @@ def test_the_certificate_that_ships_is_that_of_these_tables(name: str):
     assert shipped.rules == name
     assert shipped.sha256 == load_rules(name).sha256, f"prove again: netseg rules verify {name}"
     assert shipped.sound
-    counts = {kind: 0 for kind in shipped.proven}
+    counts = dict.fromkeys(shipped.proven, 0)
     for obligation in obligations_of(load_rules(name).source):
         counts[obligation.kind] += 1
     assert dict(shipped.proven) == counts
@@ -207,7 +209,7 @@ def test_every_proof_is_one_the_reader_knows_and_none_is_vacuous():
     for row in RULES.source.safety:
         for name in row.extras["of"]:
             table = next(t for t in (*RULES.source.tables, *RULES.source.options) if t.name == name)
-            assert "false" != formulas.outcome(name, [r.then for r in table.rows])
+            assert formulas.outcome(name, [r.then for r in table.rows]) != "false"
         assert "row" not in formulas.when(row.when) or row.when == ({},)
     kinds = {o.kind for o in obligations_of(RULES.source)}
     assert {"asks", "safe_when_unknown"} <= kinds
@@ -222,6 +224,8 @@ class Canned:
         self.answers = list(answers)
 
     def run(self, script: str) -> str:
+        """The next answer, whatever is asked."""
+        del script
         return self.answers.pop(0) if self.answers else "sat"
 
 
@@ -232,7 +236,9 @@ def test_a_solver_that_does_not_know_is_no_proof():
 
 def test_a_failed_proof_is_told_with_its_patient():
     obligations = obligations_of(RULES.source)
-    wanted = next(i for i, o in enumerate(obligations) if o.table == "no_embolisation_after_whipple")
+    wanted = next(
+        i for i, o in enumerate(obligations) if o.table == "no_embolisation_after_whipple"
+    )
     answers = ["sat" if o.satisfiable else "unsat" for o in obligations]
     answers[wanted] = "sat"
     model = "sat ((|a.prior_whipple| true) (|a.ki67| (/ 5.0 2.0)) (|a.primary| 3))"

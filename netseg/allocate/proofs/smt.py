@@ -45,7 +45,9 @@ class Formulas:
         consistent = [self._possible(entry) for entry in self.source.inputs]
         consistent += [self._carried(table) for table in self.source.tables if table.fact]
         consistent += [f"(not {self.when(row.when)})" for row in self.source.constraints]
-        lines.append(f"(define-fun {self.symbol('consistent')} () Bool (and {' '.join(consistent)}))")
+        lines.append(
+            f"(define-fun {self.symbol('consistent')} () Bool (and {' '.join(consistent)}))"
+        )
         return "\n".join(lines)
 
     def symbol(self, name: str) -> str:
@@ -170,7 +172,9 @@ def _inside(symbol: str, span: Span, sort: str) -> str:
     if math.isfinite(span.low):
         parts.append(f"({'>=' if span.low_included else '>'} {symbol} {_literal(span.low, sort)})")
     if math.isfinite(span.high):
-        parts.append(f"({'<=' if span.high_included else '<'} {symbol} {_literal(span.high, sort)})")
+        parts.append(
+            f"({'<=' if span.high_included else '<'} {symbol} {_literal(span.high, sort)})"
+        )
     return _all(parts)
 
 

@@ -57,7 +57,7 @@ _BOXES = (
     _Box(name="outside", title="Disease outside the liver", x=880, y=120, fill="#f8efe6",
          patient=_LIMITED | {"extrahepatic_disease": True}, options=()),
     _Box(name="limited", title="Simple or complex pattern, G1/G2", x=40, y=120, width=270,
-         fill="#eef3f8", notes=("few lesions in both lobes: as these (assumption)",)),
+         fill="#eef3f8", notes=("few lesions in both lobes: alike (A7)",)),
     _Box(name="limited_g3", title="Simple or complex pattern, G3", x=345, y=120, fill="#f8efe6",
          patient=_LIMITED | {"ki67": 40, "r0_a0_possible": True}, options=(*_LOCAL, *_ARTERIAL)),
     _Box(name="diffuse", title="Diffuse pattern", x=620, y=120, fill="#eef3f8",
@@ -101,24 +101,31 @@ def draw_flowchart(rules: RuleSet) -> str:
     heights = {name: 34 + _LINE * len(lines) for name, lines in texts.items()}
     places = {box.name: box for box in _BOXES}
     bottom = max(box.y + heights[box.name] for box in _BOXES) + 60
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1135 {bottom}" '
-        'font-family="Helvetica, Arial, sans-serif" font-size="12">',
-        f"<title>{escape(rules.id)}: treatment allocation</title>",
-        '<defs><marker id="tip" markerWidth="9" markerHeight="9" refX="8" refY="4" orient="auto">'
-        '<path d="M0,0 L9,4 L0,8 z" fill="#444"/></marker></defs>',
-        f'<rect width="1135" height="{bottom}" fill="#ffffff"/>',
-    ]
+    title = f"<title>{escape(rules.id)}: treatment allocation</title>"
+    ground = f'<rect width="{_WIDTH}" height="{bottom}" fill="#ffffff"/>'
+    parts = [_HEAD.format(width=_WIDTH, height=bottom), title, _TIP, ground]
     parts += [_arrow(places[a], places[b], heights[a], word) for a, b, word in _ARROWS]
     parts += [_box(box, texts[box.name], heights[box.name]) for box in _BOXES]
-    parts.append(_text(40, bottom - 32, f"{rules.id}, sha256 {rules.sha256[:16]}. ++ recommended, "
-                       "+ option, (+) considered, ? investigational, - limited. Each box is one "
-                       "example patient.", "fill=\"#555\""))  # fmt: skip
-    parts.append(_text(40, bottom - 14, "Decision support for a tumour board; research use, not a "
-                       "medical device.", "fill=\"#555\""))  # fmt: skip
+    parts.append(_text(40, bottom - 32, f"{rules.id}, sha256 {rules.sha256[:16]}. {_KEY}", _GREY))
+    parts.append(_text(40, bottom - 14, _CAVEAT, _GREY))
     return "\n".join([*parts, "</svg>", ""])
 
 
+_WIDTH = 1135
+_GREY = 'fill="#555"'
+_KEY = (
+    "++ recommended, + option, (+) considered, ? investigational, - limited. "
+    "Each box is one example patient."
+)
+_CAVEAT = "Decision support for a tumour board; research use, not a medical device."
+_HEAD = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+    'font-family="Helvetica, Arial, sans-serif" font-size="12">'
+)
+_TIP = (
+    '<defs><marker id="tip" markerWidth="9" markerHeight="9" refX="8" refY="4" orient="auto">'
+    '<path d="M0,0 L9,4 L0,8 z" fill="#444"/></marker></defs>'
+)
 _MARKS = {"recommended": "++", "option": "+", "considered": "(+)", "investigational": "?",
           "limited": "-"}  # fmt: skip
 
@@ -129,7 +136,9 @@ def _lines(box: _Box, rules: RuleSet) -> list[str]:
     if box.patient is None:
         return lines
     found = allocate(parse_case(dict(box.patient)), rules)
-    lines.append(f"route {found.route or ' or '.join(map(str, found.possible_routes))} ({_row(found)})")
+    lines.append(
+        f"route {found.route or ' or '.join(map(str, found.possible_routes))} ({_row(found)})"
+    )
     wanted = box.options or ()
     ranked = sorted(
         (o for o in found.options if o.id in wanted and str(o.status) in _SHOWN),
@@ -144,11 +153,11 @@ def _row(found: Allocation) -> str:
 
 
 def _box(box: _Box, lines: list[str], height: int) -> str:
-    parts = [
+    frame = (
         f'<rect x="{box.x}" y="{box.y}" width="{box.width}" height="{height}" rx="6" '
-        f'fill="{box.fill}" stroke="#444"/>',
-        _text(box.x + 10, box.y + 20, box.title, 'font-weight="bold"'),
-    ]
+        f'fill="{box.fill}" stroke="#444"/>'
+    )
+    parts = [frame, _text(box.x + 10, box.y + 20, box.title, 'font-weight="bold"')]
     parts += [_text(box.x + 10, box.y + 22 + _LINE * (n + 1), line) for n, line in enumerate(lines)]
     return "\n".join(parts)
 
@@ -156,7 +165,7 @@ def _box(box: _Box, lines: list[str], height: int) -> str:
 def _arrow(start: _Box, end: _Box, height: int, word: str) -> str:
     x0, y0 = start.x + start.width / 2, start.y + height
     x1, y1 = end.x + end.width / 2, end.y
-    middle = (y0 + y1) / 2
+    middle = y1 - 28
     line = (
         f'<path d="M{x0:g},{y0:g} V{middle:g} H{x1:g} V{y1:g}" fill="none" stroke="#444" '
         'marker-end="url(#tip)"/>'
