@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netseg.domain import Code, Notice, StudyRejectedError
 from netseg.evaluation.case import TOLERANCE_MM, score_case
-from netseg.evaluation.ground import Ground
+from netseg.evaluation.ground import Ground, shared_grid
 from netseg.evaluation.reading import (
     cut_to_content,
     read_prediction,
@@ -134,16 +134,7 @@ def _score(
     protocol: Protocol,
     also: Callable[[str, Outlines, Outlines], None] | None,
 ) -> CaseScore:
-    truth = read_truth(theirs, protocol.truth_labels)
-    if ours is None:
-        predicted = without_prediction(truth)
-    else:
-        ground = Ground(
-            grid=truth.lesions.grid,
-            knows_frame=theirs.is_dicom,
-            resample_nearest=protocol.resample_nearest,
-        )
-        predicted = read_prediction(ours, protocol.predicted_labels, ground)
+    truth, predicted = _read(ours, theirs, protocol)
     predicted, truth = cut_to_content(predicted, truth)
     patient = protocol.patients.get(name, name)
     score = score_case(
@@ -152,6 +143,26 @@ def _score(
     if also is not None:
         also(name, predicted, truth)
     return replace(score, is_missing=ours is None)
+
+
+def _read(
+    ours: CaseFiles | None, theirs: CaseFiles, protocol: Protocol
+) -> tuple[Outlines, Outlines]:
+    """True and predicted outlines on one grid."""
+    labels = protocol.truth_labels
+    if ours is None:
+        truth = read_truth(theirs, labels)
+        return truth, without_prediction(truth)
+    if theirs.is_dicom:
+        grid = shared_grid(theirs.labels, ours.labels)
+        truth = read_truth(theirs, labels, Ground(grid=grid, knows_frame=True))
+    else:
+        truth = read_truth(theirs, labels)
+        grid = truth.lesions.grid
+    ground = Ground(
+        grid=grid, knows_frame=theirs.is_dicom, resample_nearest=protocol.resample_nearest
+    )
+    return truth, read_prediction(ours, protocol.predicted_labels, ground)
 
 
 def _left_out(name: str, theirs: CaseFiles | None, unpaired: Unpaired) -> Notice:

@@ -78,6 +78,30 @@ def regions_of(path: Path, ground: Ground | None = None) -> Regions:
     )
 
 
+def shared_grid(truth: Path, predicted: Path) -> Grid:
+    """The voxels of a DICOM SEG together with those of another file, in the SEG's frame.
+
+    A SEG ends where its last outlined slice ends, the other file often reaches further.
+
+    Args:
+        truth: A DICOM SEG.
+        predicted: The other file, of any kind.
+
+    Returns:
+        The smallest grid that holds both; the SEG's own where the voxels are not the same.
+    """
+    own = regions_of(truth).grid
+    other = regions_of(predicted).grid.corners_mm()
+    corners = own.to_index(other)
+    if np.abs(own.to_mm(np.rint(corners)) - other).max() > SAME_GRID_MM:
+        return own
+    low = np.minimum(np.rint(corners).min(axis=0), 0).astype(int)
+    high = np.maximum(np.rint(corners).max(axis=0) + 1, own.shape).astype(int)
+    i, j, k = (int(n) for n in low)
+    di, dj, dk = (int(n) for n in high - low)
+    return own.crop((i, j, k), (di, dj, dk))
+
+
 def _of_segments(path: Path, ground: Ground | None) -> Regions:
     if not path.is_file() or not path.stat().st_size:
         read_image_file(path)  # refuses it by name

@@ -26,19 +26,22 @@ if TYPE_CHECKING:
     from netseg.evaluation.label_words import LabelWords
 
 
-def read_truth(files: CaseFiles, words: LabelWords | None) -> Outlines:
+def read_truth(
+    files: CaseFiles, words: LabelWords | None, ground: Ground | None = None
+) -> Outlines:
     """The true outlines of one case.
 
     Args:
         files: Where they are.
         words: What the numbers mean; None where nothing was said.
+        ground: The voxels they shall lie on; the file's own when absent.
 
     Raises:
         StudyRejectedError: LABEL_AMBIGUOUS for several numbers without meaning, LABEL_UNKNOWN,
             and what the file's reader refuses.
     """
-    found = regions_of(files.labels)
-    return _outlines(files, found, words, Ground(grid=found.grid))
+    found = regions_of(files.labels, ground)
+    return _outlines(files, found, words, ground or Ground(grid=found.grid))
 
 
 def read_prediction(files: CaseFiles, words: LabelWords | None, ground: Ground) -> Outlines:

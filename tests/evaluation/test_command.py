@@ -11,7 +11,10 @@ from netseg.cli.main import main
 from netseg.domain import Grid, LabelMap, Quantity, Volume
 from netseg.evaluation.document import evaluation_schema
 from netseg.export import write_image
+from netseg.study import ReadHints, read_study
 from tests.evaluation.shapes import GRID, numbered
+from tests.study.dicom_files import write_series
+from tests.study.test_dicom_seg import write_seg
 
 LABELS = ["--label", "lesion=2", "--label", "liver=1"]
 LIVER = (1, 19, 1)
@@ -354,3 +357,51 @@ def test_the_hash_of_the_data_follows_its_bytes_and_not_its_place(sides, tmp_pat
     assert find_side(str(moved)).sha256() == before
     write(moved, "a", (2, 7, 2))
     assert find_side(str(moved)).sha256() != before
+
+
+def test_segments_of_a_dicom_seg_may_overlap(tmp_path, capsys):
+    """The liver of a SEG includes its lesions; the truth is a bare label map on the scan's voxels."""
+    paths = write_series(tmp_path / "ct")
+    liver, lesions = np.zeros((2, 16, 12, 8), bool)
+    liver[2:12, 2:10, 1:6], lesions[4:8, 4:6, 2:5] = True, True
+    (tmp_path / "pred").mkdir()
+    write_seg(tmp_path / "pred", paths, [liver, lesions]).rename(tmp_path / "pred" / "p.dcm")
+    grid = read_study(tmp_path / "ct", ReadHints(case_id="c")).series[0].volume.grid
+    (tmp_path / "truth").mkdir()
+    truth = LabelMap((liver.astype(np.uint8) + lesions).astype(np.uint8), grid)
+    write_image(tmp_path / "truth" / "p.nii.gz", truth)
+    words = ["--pred", tmp_path / "pred", "--truth", tmp_path / "truth"]
+    told = run(capsys, *words, *LABELS)["cases"][0]
+    assert (told["dice"], told["liver"]["dice"]) == (1.0, 1.0)
+    back = ["--pred", tmp_path / "truth", "--truth", tmp_path / "pred"]
+    assert run(capsys, *back, *LABELS)["cases"][0]["dice"] == 1.0
+    (error,) = run(capsys, *words, code=4)["errors"]
+    assert (error["code"], error["case"]) == ("LABEL_AMBIGUOUS", "p")
+    far = GRID.crop((0, 0, 0), (16, 12, 8))
+    write_image(tmp_path / "truth" / "p.nii.gz", LabelMap(truth.labels, far))
+    (error,) = run(capsys, *words, *LABELS, code=4)["errors"]
+    assert error["code"] == "GRID_MISMATCH"
+    (tmp_path / "pred" / "p.dcm").write_bytes(b"not DICOM at all" * 20)
+    (error,) = run(capsys, *words, *LABELS, code=4)["errors"]
+    assert error["code"] == "MALFORMED_HEADER"
+
+
+def in_frame(uid):
+    def edit(dataset, _):
+        dataset.FrameOfReferenceUID = uid
+
+    return edit
+
+
+def test_two_scans_with_frames_of_their_own_never_meet(tmp_path, capsys):
+    """Two SEGs of two scans, voxel for voxel the same, in two frames of reference."""
+    region = np.zeros((16, 12, 8), bool)
+    region[4:8, 4:6, 2:5] = True
+    for side, frame in (("pred", "1.2.3.4"), ("truth", "1.2.3.5")):
+        paths = write_series(tmp_path / side / "ct", edit=in_frame(frame))
+        write_seg(tmp_path / side, paths, [region]).rename(tmp_path / side / "p.dcm")
+    words = ["--pred", tmp_path / "pred" / "p.dcm", "--truth", tmp_path / "truth" / "p.dcm"]
+    (error,) = run(capsys, *words, code=4)["errors"]
+    assert error["code"] == "FRAME_MISMATCH"
+    same = ["--pred", tmp_path / "pred" / "p.dcm", "--truth", tmp_path / "pred" / "p.dcm"]
+    assert run(capsys, *same)["cases"][0]["dice"] == 1.0
