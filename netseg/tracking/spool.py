@@ -65,7 +65,7 @@ class SpoolTracker:
         for event in events:
             if event["kind"] == "metrics":
                 self._seen.fresh(event["values"], event["step"])
-        if not events:
+        if all(event["kind"] != "run" for event in events):
             head = {"experiment": experiment, "run": run, "key": key or run}
             self._write({"kind": "run", **head})
             self.tags(origin_tags())
