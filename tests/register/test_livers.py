@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from netseg.domain import Mask, StudyRejectedError
+from netseg.domain import Code, Mask, StudyRejectedError
 from netseg.register.livers import align_livers
 from tests.geometry.shapes import FLIPPED, ball, grid, turned
 
@@ -57,8 +57,11 @@ def test_a_liver_cut_off_by_the_image_is_aligned_by_the_rest(before):
 
 def test_bodies_that_are_no_two_outlines_of_one_liver_are_refused(before):
     other = ball(before.grid, (0, 0, 0), 22.0)
-    with pytest.raises(StudyRejectedError, match=r"still \d+\.\d mm apart .* at most 10 mm"):
+    with pytest.raises(
+        StudyRejectedError, match=r"still \d+\.\d mm apart .* at most 10 mm"
+    ) as refused:
         align_livers(before, other)
+    assert refused.value.notice.code is Code.LIVERS_DIFFER
 
 
 def test_an_empty_liver_is_refused(before):
