@@ -16,6 +16,8 @@ from netseg.evaluation.reading import (
     read_truth,
     without_prediction,
 )
+from netseg.study.dicom_header import read_header
+from netseg.study.privacy import identifiers, require_neutral_case_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,17 +105,21 @@ def evaluate_files(
     warnings: list[Notice] = []
     for number, (name, (ours, theirs)) in enumerate(pairs.items(), start=1):
         log.info("case %d of %d", number, len(pairs))
+        told = name
         try:
+            _require_neutral(name, ours, theirs)
             if theirs is None or (ours is None and protocol.unpaired is not Unpaired.EMPTY):
                 warnings.append(_left_out(name, theirs, protocol.unpaired))
             else:
                 scores.append(_score(name, ours, theirs, protocol, also))
         except StudyRejectedError as refusal:
-            errors[name] = refusal.notice
+            if refusal.notice.code is Code.CASE_ID_IDENTIFIES:
+                told = f"case-{number}"
+            errors[told] = refusal.notice
         except MemoryError:
-            errors[name] = _too_large()
-        if name in errors:
-            log.error("%s refused: %s %s", name, errors[name].code, errors[name].message)
+            errors[told] = _too_large()
+        if told in errors:
+            log.error("%s refused: %s %s", told, errors[told].code, errors[told].message)
     return Evaluation(cases=tuple(scores), errors=errors, warnings=tuple(warnings))
 
 
@@ -143,6 +149,25 @@ def _score(
     if also is not None:
         also(name, predicted, truth)
     return replace(score, is_missing=ours is None)
+
+
+def _require_neutral(name: str, *sides: CaseFiles | None) -> None:
+    """Refuse a case name that holds an identifier its own DICOM headers know.
+
+    Raises:
+        StudyRejectedError: CASE_ID_IDENTIFIES, and what the header's reader refuses.
+    """
+    for side in sides:
+        if side is not None and side.is_dicom:
+            header = read_header(side.labels, "the DICOM file")
+            try:
+                require_neutral_case_id(name, identifiers(header))
+            except StudyRejectedError as refusal:
+                raise StudyRejectedError(
+                    refusal.notice.code,
+                    refusal.notice.message,
+                    hint="Rename the file on both sides.",
+                ) from refusal
 
 
 def _read(

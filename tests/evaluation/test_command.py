@@ -383,7 +383,7 @@ def test_segments_of_a_dicom_seg_may_overlap(tmp_path, capsys):
     assert error["code"] == "GRID_MISMATCH"
     (tmp_path / "pred" / "p.dcm").write_bytes(b"not DICOM at all" * 20)
     (error,) = run(capsys, *words, *LABELS, code=4)["errors"]
-    assert error["code"] == "MALFORMED_HEADER"
+    assert (error["code"], error["case"]) == ("MALFORMED_HEADER", "p")
 
 
 def in_frame(uid):
@@ -405,3 +405,20 @@ def test_two_scans_with_frames_of_their_own_never_meet(tmp_path, capsys):
     assert error["code"] == "FRAME_MISMATCH"
     same = ["--pred", tmp_path / "pred" / "p.dcm", "--truth", tmp_path / "pred" / "p.dcm"]
     assert run(capsys, *same)["cases"][0]["dice"] == 1.0
+
+
+def test_a_case_called_by_the_patients_name_is_refused_and_not_repeated(tmp_path, capsys):
+    def named(dataset, _):
+        dataset.PatientName = "Musterfrau^Erika"
+
+    region = np.zeros((16, 12, 8), bool)
+    region[4:8, 4:6, 2:5] = True
+    paths = write_series(tmp_path / "ct", edit=named)
+    for side in ("pred", "truth"):
+        (tmp_path / side).mkdir()
+        write_seg(tmp_path / side, paths, [region]).rename(tmp_path / side / "musterfrau.dcm")
+    words = ["--pred", tmp_path / "pred", "--truth", tmp_path / "truth"]
+    assert main(["evaluate", *map(str, words), "--format", "json"]) == 4
+    said = capsys.readouterr()
+    assert "CASE_ID_IDENTIFIES" in said.out
+    assert "musterfrau" not in (said.out + said.err).lower()

@@ -130,6 +130,17 @@ def test_a_better_model_is_told_from_an_equal_one():
     assert (same.difference, same.ci95, same.p_value) == (0.0, (0.0, 0.0), 1.0)
 
 
+def test_a_distance_is_compared_only_where_both_models_have_one():
+    """The second model finds nothing in b, where the first is 20 mm off: that is no improvement."""
+    truth = blocks((2, 6))
+    first = [case(truth, truth, "a"), case(blocks((12, 16)), truth, "b")]
+    second = [case(truth, truth, "a"), case(blocks(), truth, "b")]
+    told = compare_models(first, second)
+    assert (told["hd95_mm"].first, told["hd95_mm"].second) == (0.0, 0.0)
+    assert told["dice"].difference == 0.0
+    assert told["lesion_precision"].difference == pytest.approx(0.5), "its own predictions count"
+
+
 def test_paired_intervals_are_narrower_than_the_models_own():
     """Patients differ a lot, the models hardly: pairing takes the patients' spread away."""
     truth = [blocks((2, 3 + n)) for n in range(12)]

@@ -5,11 +5,14 @@ Two equal balls whose centres lie d apart: a point of one sphere at the angle t 
 so the share of the surface within x is exactly x / d: NSD(x) = x / d and HD95 = 0.95 d.
 """
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from netseg.domain import FrameMismatchError, Grid, GridMismatchError, Mask, StudyRejectedError
 from netseg.evaluation import score_region, surface_distances
+from netseg.evaluation.box import slabs
 from tests.evaluation.shapes import GRID, ball, blocks, fine_grid
 
 R_MM, SHIFT_MM = 15.0, 4.0
@@ -94,6 +97,17 @@ def test_no_tolerance_leaves_surfaces_out():
     assert score.dice == 1.0
     assert score.nsd == {}
     assert score.hd95_mm is None
+
+
+def test_looking_slab_by_slab_finds_the_same_surface(monkeypatch):
+    grid = fine_grid((1.0, 1.0, 1.0), 12.0)
+    pair = ball(grid, (0.0, 1.0, 2.0), 7.0), ball(grid, (0.0, 0.0, 0.0), 8.0)
+    whole = score_region(*pair)
+    monkeypatch.setattr("netseg.evaluation.surface.slabs", partial(slabs, voxels=1000))
+    pieces = score_region(*pair)
+    assert pieces.nsd == pytest.approx(whole.nsd)
+    assert pieces.hd95_from_truth_mm == pytest.approx(whole.hd95_from_truth_mm)
+    assert pieces.hd95_from_predicted_mm == pytest.approx(whole.hd95_from_predicted_mm)
 
 
 def test_a_region_at_the_border_of_the_image_has_a_surface_there():
