@@ -13,6 +13,7 @@ import yaml
 
 from netseg.cli.registry import build
 from netseg.training.segments_module import fit_segments
+from netseg.training.steps import Curriculum
 
 CONFIG = Path(__file__).parents[2] / "configs" / "training" / "segments_3mm.yaml"
 
@@ -26,5 +27,7 @@ if __name__ == "__main__":
     settings = yaml.safe_load(given.config.read_text(encoding="utf-8"))
     cache = str(given.output / "anatomies")
     spec, schedule = build(settings["network"]), build(settings["schedule"])
-    task = build(settings["task"], cache=cache)()
+    for stage in settings["stages"]:
+        stage["task"]["cache"] = cache
+    task = Curriculum(build(settings["stages"]))
     fit_segments(spec, task, schedule, folder=given.output, resume=given.resume)

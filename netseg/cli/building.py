@@ -48,7 +48,13 @@ def build_stations(settings: dict[str, Any]) -> Stations:
         rules=build(settings["allocate"]),
         config_sha256=config_hash(settings),
         device=device,
+        segments=_segments(settings["segments"], device),
     )
+
+
+def _segments(config: dict[str, Any] | None, device: str) -> Any:
+    """Who tells the segments apart; None leaves them to the findings' approximation."""
+    return build(config, **_on(config, device)) if config else None
 
 
 def _on(config: dict[str, Any], device: str) -> dict[str, str]:

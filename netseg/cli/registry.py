@@ -25,6 +25,7 @@ TARGETS: Mapping[str, str] = {
     "bundle": "netseg.segment.bundle:BundleBackend",
     "nnunet": "netseg.segment.nnunet:NnunetBackend",
     "totalsegmentator": "netseg.segment.totalsegmentator:TotalSegmentatorBackend",
+    "couinaud": "netseg.segment.couinaud:SegmentsModel",
     "planner": "netseg.plan:Planner",
     "bioheat_model": "netseg.simulate:BioheatModel",
     "margin_rule": "netseg.verify:MarginRule",

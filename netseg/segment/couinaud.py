@@ -26,7 +26,7 @@ from netseg.domain import (
 )
 from netseg.geometry.resample import bounding_box, resample
 from netseg.segment.couinaud_card import SegmentsCard
-from netseg.segment.couinaud_network import SEGMENTS
+from netseg.segment.couinaud_network import SEGMENTS, first_names
 from netseg.segment.orient import Orientation
 from netseg.segment.weights_file import load_with_card
 
@@ -166,10 +166,10 @@ def built(card: SegmentsCard, tensors: Mapping[str, np.ndarray]) -> torch.nn.Mod
     from netseg.domain import EnvironmentFaultError
 
     network = card.spec.build()
-    state = {n: torch.from_numpy(np.array(v, dtype=np.float32)) for n, v in tensors.items()}
+    stored = {n: torch.from_numpy(np.array(v, dtype=np.float32)) for n, v in tensors.items()}
     try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
+        network.load_state_dict({n: stored[first] for n, first in first_names(network).items()})
+    except (KeyError, RuntimeError) as error:
         raise EnvironmentFaultError(
             Code.ARCHITECTURE_MISMATCH,
             f"the weights do not fit the network of {card.name}.",

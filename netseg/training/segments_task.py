@@ -42,13 +42,17 @@ def segments_task(
     count: int,
     spacing_mm: float,
     cache: str | None = None,
+    settings: dict[str, float] | None = None,
 ) -> Callable[[], SegmentsTask]:
-    """What makes the task: anatomies are drawn, or read from `cache`, when it is called."""
+    """What makes the task: anatomies are drawn, or read from `cache`, when it is called.
+
+    Further shares of `SegmentsTask` go into `settings`.
+    """
 
     def make() -> SegmentsTask:
         folder = Path(cache) if cache else None
         drawn = anatomies(first_seed, count, spacing_mm, folder)
-        return SegmentsTask(anatomies=drawn, seed=seed, warp=warp)
+        return SegmentsTask(anatomies=drawn, seed=seed, warp=warp, **(settings or {}))
 
     return make
 
@@ -66,6 +70,9 @@ class SegmentsTask:
         lesions: Share of the steps with lesions.
         short: Share of the steps in which the scan ends inside the liver.
         bare: Share of the steps in which nothing but the liver is shown.
+        vivid: Share of the steps in which the veins stand out, whatever the contrast.
+        noise: Largest standard deviation of the noise; a vivid vein differs from the liver by 35
+            to 90.
     """
 
     anatomies: list[SegmentAnatomy]
@@ -76,6 +83,8 @@ class SegmentsTask:
     lesions: float = 0.6
     short: float = 0.12
     bare: float = 0.2
+    vivid: float = 0.0
+    noise: float = 14.0
 
     def __call__(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Network input (5, i, j, k) and truth of one step.
@@ -86,7 +95,10 @@ class SegmentsTask:
         chosen = int(torch.randint(len(self.anatomies), (), generator=generator))
         anatomy = self.anatomies[chosen]
         segments = torch.from_numpy(anatomy.segments)
-        image = coloured(anatomy, generator, physical=chance(self.physical, generator))
+        table = contrast(generator, physical=chance(self.physical, generator))
+        if self.vivid and chance(self.vivid, generator):
+            table = with_vivid_veins(table, generator)
+        image = coloured(anatomy, table, generator)
         if chance(self.lesions, generator):
             image, segments = with_lesions(image, segments, anatomy.spacing_mm, generator)
         where = (segments > 0).nonzero().float()
@@ -94,7 +106,7 @@ class SegmentsTask:
         centre = middle + 3.0 * (2.0 * torch.rand(3, generator=generator) - 1.0)
         places = self.warp.places(centre, generator)
         image, segments = cut(image, places, BEYOND), cut_labels(segments, places)
-        image = degraded(image, generator)
+        image = degraded(image, generator, self.noise)
         given = given_liver(segments > 0, generator)
         if chance(self.short, generator):
             image, given = cut_short(image, given, generator)
@@ -117,11 +129,27 @@ def _around(liver: torch.Tensor, spec: SegmentsSpec) -> tuple[slice, ...]:
     return tuple(box)
 
 
+def contrast(generator: torch.Generator, *, physical: bool) -> torch.Tensor:
+    """Brightness by tissue number: liver 100, contrasts of the order of Hounsfield units."""
+    return _physical(generator) if physical else _random(generator)
+
+
+def with_vivid_veins(table: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """The same tissues with hepatic and portal veins well above or below the liver."""
+    for kind in (Tissue.HEPATIC_VEIN, Tissue.PORTAL_VEIN):
+        sign = 1.0 if chance(0.6, generator) else -1.0
+        table[kind] = 100.0 + sign * uniform(35.0, 90.0, generator)
+    if chance(0.7, generator):
+        both = Tissue.HEPATIC_VEIN
+        table[Tissue.PORTAL_VEIN] = table[both] + uniform(-15.0, 15.0, generator)
+        table[Tissue.INFERIOR_VENA_CAVA] = table[both] + uniform(-15.0, 15.0, generator)
+    return table
+
+
 def coloured(
-    anatomy: SegmentAnatomy, generator: torch.Generator, *, physical: bool
+    anatomy: SegmentAnatomy, table: torch.Tensor, generator: torch.Generator
 ) -> torch.Tensor:
-    """Brightness per voxel: liver near 100, contrasts of the order of Hounsfield units."""
-    table = _physical(generator) if physical else _random(generator)
+    """Brightness per voxel: every tissue's of `table`, with some texture."""
     tissue = torch.from_numpy(anatomy.tissue)
     inside = torch.from_numpy(anatomy.segments) > 0
     image = table[tissue.long()]
@@ -214,7 +242,7 @@ def _pushed(
     return moved[0, 0], named[0, 0].to(segments.dtype)
 
 
-def degraded(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def degraded(image: torch.Tensor, generator: torch.Generator, most_noise: float) -> torch.Tensor:
     """Resolution, uneven sensitivity and noise of some scanner."""
     if chance(0.7, generator):
         flat = uniform(0.0, 0.8, generator)
@@ -226,7 +254,7 @@ def degraded(image: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         sigma = uniform(0.3, 0.8, generator)
         noise = blur(noise, (sigma, sigma, 0.0))
         noise = noise / noise.std()
-    return image + 14.0 ** uniform(0.0, 1.0, generator) * noise
+    return image + most_noise ** uniform(0.0, 1.0, generator) * noise
 
 
 def given_liver(liver: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

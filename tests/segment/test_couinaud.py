@@ -24,6 +24,7 @@ from netseg.domain import (
 )
 from netseg.segment.couinaud import (
     SegmentsModel,
+    built,
     choose_image,
     lesion_confidence,
     load_segments,
@@ -341,6 +342,16 @@ def test_the_card_says_what_the_network_is(weights):
     assert set(tensors) == set(card.tensors)
 
 
+def test_each_tensor_is_stored_once_and_comes_back(weights):
+    torch.manual_seed(1)
+    network = TINY.build()
+    card, tensors = load_segments(weights)
+    stored = sum(a.size for a in tensors.values())
+    assert stored == sum(p.numel() for p in network.parameters())
+    for name, value in built(card, tensors).state_dict().items():
+        assert torch.allclose(value, network.state_dict()[name], atol=1e-3), name
+
+
 def test_one_changed_bit_is_noticed(weights):
     data = bytearray(weights.read_bytes())
     data[-3] ^= 1
@@ -384,3 +395,10 @@ def test_a_power_of_zero_is_refused():
 
 def test_there_are_eight_segments():
     assert len(SEGMENTS) == 8
+
+
+def test_the_shipped_weights_fit_their_card_and_stay_small():
+    card, tensors = load_segments()
+    assert card.spec.spacing_mm == 3.0
+    assert sum(a.nbytes for a in tensors.values()) < 1_500_000
+    assert {"training_data", "intended_use", "measured", "not_measured"} <= set(card.about)

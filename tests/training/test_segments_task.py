@@ -21,8 +21,10 @@ from netseg.training.segments_task import (
     SegmentsTask,
     _pushed,
     coloured,
+    contrast,
     cut_short,
     with_lesions,
+    with_vivid_veins,
 )
 from netseg.training.warp import Warp
 
@@ -121,9 +123,18 @@ def test_nothing_shines_through_where_the_liver_alone_is_shown(anatomy):
 def test_both_scanners_and_chance_show_liver_near_a_hundred(anatomy):
     for number in range(8):
         generator = torch.Generator().manual_seed(number)
-        image = coloured(anatomy, generator, physical=number % 2 == 0)
+        table = contrast(generator, physical=number % 2 == 0)
+        image = coloured(anatomy, table, generator)
         plain = (anatomy.tissue == Tissue.LIVER) & (anatomy.vessels.max(axis=0) == 0)
         assert float(image[torch.from_numpy(plain)].mean()) == pytest.approx(100.0, abs=3.0)
+
+
+def test_vivid_veins_stand_out_from_the_liver():
+    for number in range(20):
+        generator = torch.Generator().manual_seed(number)
+        table = with_vivid_veins(contrast(generator, physical=True), generator)
+        assert 35 <= abs(float(table[Tissue.HEPATIC_VEIN]) - 100) <= 90
+        assert abs(float(table[Tissue.PORTAL_VEIN]) - 100) >= 20
 
 
 def test_a_lesion_that_did_not_grow_pushes_nothing():
