@@ -54,8 +54,8 @@ class Scan:
     Attributes:
         palette: The channel.
         spacing_mm: Voxel edge of the patch.
-        maps: What it does to a clean image, axis by axis.
-        back: From its own samples to the voxels.
+        maps: From a clean image to its own samples, axis by axis.
+        back: From its samples to the voxels.
         samples: How many samples it takes along each axis.
         smooth: Correlation of its noise between samples.
         noise: Standard deviation of the noise in the liver, native units.
@@ -104,7 +104,7 @@ def draw_scan(
     else:
         first = chance.uniform(-0.5, 0.5) * step
         down, back = slabs(shape[2], step, thickness / spacing_mm, first, device)
-        k, samples = back @ down, down.shape[0]
+        k, samples = down, down.shape[0]
     smooth_i, smooth_j = (grain(n, coarse_mm / spacing_mm, device) for n in shape[:2])
     return Scan(
         palette=palette,
@@ -138,7 +138,7 @@ def _pet(
         else:
             down, up = slabs(n, step, step, chance.uniform(-0.5, 0.5) * step, device)
             count = down.shape[0]
-        maps.append(chained(up, chained(down, blur)))
+        maps.append(chained(down, blur))
         back.append(up)
         smooth.append(grain(count, chance.uniform(0.5, 1.0), device))
         samples.append(count)
@@ -154,8 +154,18 @@ def _pet(
     )
 
 
+def seen(scan: Scan, clean: torch.Tensor) -> torch.Tensor:
+    """The mean image of a clean one: linear, so that parts of an image may be seen one by one.
+
+    Args:
+        scan: The scanner.
+        clean: Native units, (..., i, j, k) float32.
+    """
+    return apply(scan.back, apply(scan.maps, clean))
+
+
 def record(scan: Scan, mean: torch.Tensor, scanners: Scanners, chance: Chance) -> torch.Tensor:
-    """Noise and artefacts on a mean image that has gone through `scan.maps` already.
+    """Noise and artefacts on a mean image, the answer of `seen`.
 
     Args:
         scan: The scanner.
@@ -230,4 +240,4 @@ def _ghosts(mean: torch.Tensor, scan: Scan, chance: Chance) -> torch.Tensor:
     return mean + weight * (torch.roll(mean, shift, dims=1) + torch.roll(mean, -shift, dims=1))
 
 
-__all__ = ["Scan", "Scanners", "draw_scan", "record"]
+__all__ = ["Scan", "Scanners", "draw_scan", "record", "seen"]

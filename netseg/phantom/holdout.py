@@ -16,7 +16,7 @@ import torch
 
 from netseg.phantom.anatomy import draw_anatomy
 from netseg.phantom.synthesis import Body, Synthesis, Synthetic
-from netseg.phantom.tumours import TumourPrior
+from netseg.phantom.tumour_prior import TumourPrior
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

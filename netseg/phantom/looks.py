@@ -12,11 +12,12 @@ from netseg.phantom import ct, mr
 from netseg.phantom.appearance import CHANNELS, Family, Palette
 from netseg.phantom.lesions import LesionKind
 from netseg.phantom.tissue import Tissue
-from netseg.phantom.tumours import Growth, Mimic, Order
+from netseg.phantom.tumour_prior import Mimic, Order
 
 if TYPE_CHECKING:
     from netseg.phantom.appearance import Patient
     from netseg.phantom.chance import Chance
+    from netseg.phantom.tumours import Growth
 
 CT = ("ct_native", "ct_arterial", "ct_portal", "ct_delayed")
 CLEAR_RIM = (

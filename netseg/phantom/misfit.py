@@ -49,7 +49,12 @@ def moved(
         spacing_mm: Voxel edge.
         nearest: Take the nearest voxel, for labels.
     """
-    where = _where(tuple(volumes.shape[1:]), misfit, spacing_mm, volumes.device)
+    where = places(tuple(volumes.shape[1:]), misfit, spacing_mm, volumes.device)
+    return sampled(volumes, where, nearest=nearest)
+
+
+def sampled(volumes: torch.Tensor, where: torch.Tensor, *, nearest: bool = False) -> torch.Tensor:
+    """Volumes (n, i, j, k) at the places of `places`; beyond the patch its edge goes on."""
     mode = "nearest" if nearest else "bilinear"
     out = F.grid_sample(
         volumes[None], where[None], mode=mode, padding_mode="border", align_corners=False
@@ -57,10 +62,10 @@ def moved(
     return out[0]
 
 
-def _where(
+def places(
     shape: tuple[int, ...], misfit: Misfit, spacing_mm: float, device: torch.device
 ) -> torch.Tensor:
-    """Places to sample at, in grid_sample's order and units: (i, j, k, 3)."""
+    """Where a patch of `shape` voxels is sampled, in grid_sample's order and units: (i, j, k, 3)."""
     matrix = rotation(misfit.turn_deg)
     size = torch.tensor(shape, dtype=torch.float32)
     theta = torch.zeros((3, 4))

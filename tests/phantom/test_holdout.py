@@ -65,3 +65,19 @@ def test_the_table_counts_every_lesion_once_a_channel(case: HoldoutCase) -> None
         assert sum(counted) == 2 * len(case.lesions)
     assert all(row["cnr_10"] <= row["cnr_50"] <= row["cnr_90"] for row in rows)
     assert contrast_table([]) == []
+
+
+def test_the_hold_out_is_frozen(case: HoldoutCase) -> None:
+    """Figures measured on it can be compared only while these lesions stay what they are.
+
+    A change of the generator that moves them is a new hold-out: say so where figures are told.
+    """
+    drawn = [(lesion.kind, round(lesion.diameter_mm)) for lesion in case.lesions]
+    assert drawn == [
+        ("hypervascular", 57),
+        ("necrotic", 39),
+        ("necrotic", 28),
+        ("hypervascular", 19),
+        ("hypervascular", 15),
+    ]
+    assert case.mimics == {"cyst": 1, "haemangioma": 1}

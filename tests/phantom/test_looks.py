@@ -12,7 +12,8 @@ from netseg.phantom.chance import Chance
 from netseg.phantom.lesions import LesionKind
 from netseg.phantom.looks import CLEAR_RIM, Look, change, draw_temper, look
 from netseg.phantom.tissue import Tissue
-from netseg.phantom.tumours import Growth, Mimic, Order
+from netseg.phantom.tumour_prior import Mimic, Order
+from netseg.phantom.tumours import Growth
 
 
 def chance_of(seed: int) -> Chance:

@@ -11,7 +11,7 @@ from netseg.phantom.acquisition import Scanners
 from netseg.phantom.appearance import CHANNELS, Family
 from netseg.phantom.synthesis import Synthesis, Synthetic
 from netseg.phantom.tissue import Tissue
-from netseg.phantom.tumours import Mimic, TumourPrior
+from netseg.phantom.tumour_prior import Mimic, TumourPrior
 
 LabelMap = tuple[torch.Tensor, torch.Tensor]
 EVERY = Synthesis(prior=TumourPrior(free=0.0))

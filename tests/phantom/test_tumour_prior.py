@@ -10,17 +10,15 @@ import torch
 from netseg.phantom.chance import Chance
 from netseg.phantom.lesions import LesionKind
 from netseg.phantom.looks import TELLING, TELLING_FREE, allowed_mimics
-from netseg.phantom.tumours import (
-    Growth,
+from netseg.phantom.tumour_prior import (
     Mimic,
     Order,
     Pattern,
     TumourPrior,
     draw_mimics,
     draw_orders,
-    grow_all,
-    survey,
 )
+from netseg.phantom.tumours import Growth, grow_all, survey
 
 LabelMap = tuple[torch.Tensor, torch.Tensor]
 PRIOR = TumourPrior()
