@@ -64,6 +64,8 @@ def test_both_directions_are_told_apart():
     assert score.hd95_from_truth_mm < 1.0
     assert score.hd95_from_predicted_mm > 8.0
     assert score.hd95_mm == score.hd95_from_predicted_mm
+    assert surface_distances(spur, truth).hausdorff_mm() == score.hd95_mm
+    assert surface_distances(truth, spur).hausdorff_mm() == score.hd95_mm
 
 
 def test_a_face_two_voxels_off_counts_by_its_area():
