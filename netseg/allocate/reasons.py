@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.cells import Span
 from netseg.allocate.document import FIELDS
-from netseg.allocate.facts import last_control
+from netseg.allocate.facts import NOT_STATED, last_control
 from netseg.allocate.ruleset import GAP
 from netseg.allocate.settle import as_written
 from netseg.domain.allocation import Reason, TraceStep
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
     from netseg.domain.clinical import ClinicalFindings
 
 ONLY_TRUE: frozenset[Any] = frozenset({True})
+
+STATED = {"grade": "grade_reported", "pattern": "liver_pattern_reported"}
+"""Statements that narrow what a table decides."""
+
+NOTHING: frozenset[Any] = frozenset({NOT_STATED})
+
+SILENT = (NOT_STATED, "any", None)
+"""Values of derived facts that tell a reader nothing."""
 
 NOT_TRACED = ("lesions_reported", "measured", "provenance")
 
@@ -87,7 +96,10 @@ class Reading:
             for v in self.rules.variables
             if v.name not in FIELDS and v.name in self.standing.facts
         ]
-        return as_written(self.findings, names) | {name: self.shown(name) for name in derived}
+        said = {name: self.shown(name) for name in derived if not name.endswith("_stated")}
+        idle = {name for name, v in said.items() if name.startswith("progressed_on") and v is False}
+        told = {name: v for name, v in said.items() if v not in SILENT and name not in idle}
+        return as_written(self.findings, names) | told
 
     def trace(self) -> tuple[TraceStep, ...]:
         """Every deciding table that has something to decide here."""
@@ -96,14 +108,28 @@ class Reading:
             if name == "control_scan" and last_control(self.findings) is None:
                 continue
             rows = self.rows_reached(table)
+            stated = self._stated_beside(name)
+            reasons = [
+                dataclasses.replace(reason, facts={**reason.facts, **stated})
+                for reason in map(self.reason, rows)
+            ]
             steps.append(
                 TraceStep(
                     table=name,
-                    rows=tuple((self.reason(row), str(row.then)) for row in rows),
+                    rows=tuple(
+                        (reason, str(row.then)) for reason, row in zip(reasons, rows, strict=True)
+                    ),
                     outcomes=tuple(sorted({str(row.then) for row in rows})),
                 )
             )
         return tuple(steps)
+
+    def _stated_beside(self, table: str) -> dict[str, Any]:
+        """The reported grade or pattern, where it stands beside what a table measures."""
+        name = STATED.get(table, "")
+        if self.standing.facts.get(name, NOTHING) == NOTHING:
+            return {}
+        return {name: self.shown(name)}
 
     def _show(self, name: str) -> Any:
         if name in self.rules.tables:
