@@ -67,9 +67,7 @@ def import_spool(folder: Path, root: Path | str | None = None) -> Imported:
         EnvironmentFaultError: If MLflow is missing, or another process writes to the run.
     """
     events = _events(Path(folder))
-    head = next((e for e in events if e["kind"] == "run"), None)
-    if head is None:
-        raise UsageError(Code.CONFIG_TYPE, "no event says which run this is.", file=EVENTS)
+    head = next((e for e in events if e["kind"] == "run"), _of_folder(Path(folder)))
     store = MlflowTracker(
         root,
         experiment=head["experiment"],
@@ -111,6 +109,12 @@ def _events(folder: Path) -> list[dict[str, Any]]:
             Code.NO_INPUT, f"no {EVENTS} in {folder.name}.", hint="Name the spool's folder."
         )
     return events
+
+
+def _of_folder(folder: Path) -> dict[str, str]:
+    """Which run a spool of netseg 0.1.0 is: its folders alone say it."""
+    place = folder.resolve()
+    return {"experiment": place.parent.name, "run": place.name, "key": place.name}
 
 
 def _end(folder: Path, events: list[dict[str, Any]]) -> tuple[State, int]:

@@ -182,6 +182,17 @@ def test_a_spool_that_has_grown_adds_what_is_new(store, tmp_path):
     assert rows(store) == 4
 
 
+def test_a_spool_of_the_first_version_is_named_by_its_folders(store, tmp_path):
+    folder = tmp_path / "spool" / "livers" / "first"
+    folder.mkdir(parents=True)
+    event = '{"kind": "metrics", "values": {"loss": 0.5}, "step": 20, "time_ms": 1700000000000}'
+    (folder / "events.jsonl").write_text(event + "\n")
+    done = import_spool(folder, store)
+    assert (done.run, done.state) == ("first", "KILLED")
+    run = open_store(store).get_run(done.run_id)
+    assert run.info.start_time == run.info.end_time == 1_700_000_000_000
+
+
 def test_a_spool_keeps_its_times(store, spool, monkeypatch):
     """A run of last night does not become one of this morning."""
     late = time.time() + 36_000
