@@ -9,6 +9,9 @@ The receptor status of a patient (`sstr`) from the Krenning scores of the lesion
 - every lesion 3 or more: the lowest of their scores; "3 to 4" is written 3, its certain part;
 - some lesions 3 or more, others not: `positive`, since high expression is not shown everywhere;
 - none above 2: the score, where all possible values of the highest are one; else unknown.
+
+Outlines that a network made and nobody checked state none of this: bowel, stomach or kidney taken for a
+lesion would turn physiologic uptake into a finding. What was seen then stands in `measured` alone.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 HIGH = 3
+GIVEN = "masks"  # the backend of outlines that somebody gave
+UNCHECKED = "a network made the outlines and nobody checked them"
 
 
 def told_by_images(
@@ -54,10 +59,18 @@ def told_by_images(
         "ga68_pet": _gallium(pets, findings),
         "fdg_pet": _glucose(pets, findings),
     }
-    gaps = {name: value for name, value in seen.items() if getattr(clinical, name) is None}
+    checked = segmentation.provenance.backend == GIVEN
+    gaps = {
+        name: value for name, value in seen.items() if checked and getattr(clinical, name) is None
+    }
     measured = measured_document(findings)
     if any(shows_receptors(pet) for pet in pets.values()):
         measured["receptors"] = _receptors(pets, findings, spans, clinical, status)
+    if not checked and any(value is not None for value in seen.values()):
+        measured["not_stated"] = {
+            "because": UNCHECKED,
+            "facts": {name: str(value) for name, value in seen.items() if value is not None},
+        }
     return replace(clinical, **gaps, measured={**(clinical.measured or {}), **measured})
 
 

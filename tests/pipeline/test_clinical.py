@@ -11,7 +11,7 @@ import pytest
 
 from netseg.allocate import combine, findings_document, parse_case
 from netseg.cli.main import main
-from netseg.domain import Findings, Lesion, Phase, PointMm
+from netseg.domain import Findings, Lesion, ModelProvenance, Phase, PointMm
 from netseg.domain.clinical import ClinicalFindings, Receptor, ScanResult
 from netseg.findings import measure
 from netseg.phantom import LesionSpec, Protocol, make_phantom, write_nifti_study
@@ -78,6 +78,19 @@ def test_no_other_tracer_says_anything_of_receptors(tracer):
     assert found.sstr is None
     assert found.ga68_pet is None
     assert "receptors" not in found.measured
+
+
+@pytest.mark.parametrize("tracer", ["ga68_dotatate", "f18_fdg"])
+def test_unchecked_outlines_state_no_fact(tracer):
+    """A network took bowel for a lesion once: what it saw is kept, and states nothing."""
+    values = np.where(FIRST, 20.0, np.where(LIVER, 6.0, 1.0)) + NOISE
+    study = study_of(pet(values, GRID, tracer))
+    given = segmentation_of(LESIONS, GRID, LIVER)
+    network = replace(given, provenance=ModelProvenance(backend="builtin", name="network"))
+    found = told_by_images(ClinicalFindings(), study, network, measure(study, network))
+    assert (found.sstr, found.ga68_pet, found.fdg_pet) == (None, None, None)
+    assert "nobody checked" in found.measured["not_stated"]["because"]
+    assert "positive" in found.measured["not_stated"]["facts"].values()
 
 
 def test_lutetium_is_no_gallium():
