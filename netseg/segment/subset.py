@@ -68,7 +68,7 @@ class SubsetNetwork(nn.Module):
             self.head: nn.Module = nn.ConvTranspose3d(width, outputs, 4, stride=2, padding=1)
         else:
             self.head = nn.Conv3d(width, outputs, 1)
-        self.coarse = nn.Conv3d(width, outputs, 1)
+        self.coarse = nn.Conv3d(width, outputs, 1) if spec.stride == 2 else self.head
         for last in (self.head, self.coarse):
             assert isinstance(last.bias, torch.Tensor)
             for number, name in enumerate(spec.outputs):

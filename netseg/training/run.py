@@ -62,15 +62,19 @@ def run(settings: Mapping[str, Any], build: Callable[..., Any]) -> Trained:
     networks = settings["networks"]
     _require_known(networks)
     done: dict[str, tuple[torch.nn.Module, NetworkCard]] = {}
+    data: list[DatasetRecord] = []
     for role in (r for r in ROLES if networks.get(r)):
-        done[role] = _train(role, networks[role], settings, folder / role, build)
+        stages = build(networks[role]["stages"])
+        read = _datasets(role, networks[role], stages)
+        done[role] = _train(role, settings, stages, read, build)
+        data += read
     if set(done) != set(ROLES) or not is_first_process():
         return Trained(folder=folder, weights=None)
     path = folder / f"{settings['name']}.safetensors"
     card = export(done, path, name=settings["name"], about=settings.get("about") or {})
     logger.info("weights %s with checksum %s", path.name, card.sha256[:12])
     with recording(_tracker(settings, "model", folder, build)) as tracker:
-        keep_model(tracker, path, card, config_sha256=config_sha256(settings))
+        keep_model(tracker, path, card, config_sha256=config_sha256(settings), datasets=data)
     return Trained(folder=folder, weights=path)
 
 
@@ -82,11 +86,13 @@ def config_sha256(settings: Mapping[str, Any]) -> str:
 
 def _train(
     role: str,
-    network: Mapping[str, Any],
     settings: Mapping[str, Any],
-    folder: Path,
+    stages: Sequence[Stage],
+    data: Sequence[DatasetRecord],
     build: Callable[..., Any],
 ) -> tuple[torch.nn.Module, NetworkCard]:
+    network = settings["networks"][role]
+    folder = Path(settings["output"]) / role
     resume = bool(settings["resume"])
     if (folder / "last.ckpt").is_file() and not resume:
         raise UsageError(
@@ -101,7 +107,6 @@ def _train(
         patch=tuple(network["patch"]),  # pyright: ignore[reportArgumentType]
         threshold=network["threshold"],
     )
-    stages = build(network["stages"])
     trainer: TrainerSettings | None = build(settings.get("trainer"))
     with recording(_tracker(settings, role, folder, build)) as tracker:
         begin_record(
@@ -110,11 +115,11 @@ def _train(
             folder=folder,
             config_sha256=config_sha256(settings),
             trainer=trainer,
-            datasets=_datasets(role, network, stages),
+            datasets=data,
         )
         module = fit(
             spec,
-            Curriculum(stages),
+            Curriculum(tuple(stages)),
             schedule,
             folder=folder,
             tracker=tracker,
