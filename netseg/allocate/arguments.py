@@ -102,7 +102,7 @@ class _Search:
             if place in changed:
                 continue
             for cell in sorted(rules.open_cells[place]):
-                if here != {cell} and not is_no_change(rules.variables[place], cell):
+                if set(here) != {cell} and not is_no_change(rules.variables[place], cell):
                     yield place, cell
 
     def _said(self, changes: tuple[Change, ...]) -> frozenset[Hashable]:

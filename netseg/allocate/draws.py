@@ -6,7 +6,7 @@ The array version of `liver_facts`; a test compares the two list by list.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -116,7 +116,7 @@ def facts_of_lists(
             "lesser_lobe_count": lesser_count.astype(float),
             "segments_affected": merged.sum(axis=1).astype(float),
         },
-        spread=_spread(count, left.any(axis=1), right.any(axis=1), held, merged),
+        spread=_spread(count, left.sum(axis=1) > 0, right.sum(axis=1) > 0, held, merged),
     )
 
 
@@ -142,8 +142,9 @@ def _lesser(
     counts = [side.sum(axis=1) for side in (left, right)]
     lesser_is_left = sides[0] < sides[1]
     same = sides[0] == sides[1]
-    count = np.where(lesser_is_left, counts[0], counts[1])
-    return np.minimum(*sides), np.where(same, np.minimum(*counts), count)
+    fewest = cast("Any", np.minimum(counts[0], counts[1]))
+    count = cast("Any", np.where(lesser_is_left, counts[0], counts[1]))
+    return np.minimum(sides[0], sides[1]), np.where(same, fewest, count)
 
 
 def _spread(

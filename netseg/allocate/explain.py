@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from netseg.domain.allocation import OptionStatus
 
@@ -52,8 +52,11 @@ def _staging_lines(a: Allocation) -> Iterable[str]:
 
 def _staged(value: Any) -> str:
     if isinstance(value, dict):
-        return _facts({k: v for k, v in value.items() if v is not None})
-    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else _value(value)
+        entries = cast("dict[str, Any]", value)
+        return _facts({k: v for k, v in entries.items() if v is not None})
+    if isinstance(value, list):
+        return ", ".join(map(str, cast("list[Any]", value))) or "none"
+    return _value(value)
 
 
 def _answer(a: Allocation) -> str:

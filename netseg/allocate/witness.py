@@ -119,7 +119,7 @@ def _fits(lesions: tuple[LiverLesion, ...], wanted: Mapping[str, Any], rules: Ru
         if isinstance(said, Span):
             if variable.cells_of(said) != variable.cells_of(Span.exactly(value)):
                 return False
-        elif said != {value}:
+        elif set(said) != {value}:
             return False
     return True
 

@@ -42,9 +42,9 @@ class Z3Solver:
 
     def run(self, script: str) -> str:
         """What z3 prints for the script's commands, in a context of its own."""
-        from z3 import z3core  # pyright: ignore[reportMissingImports, reportUnknownVariableType]
+        from importlib import import_module
 
-        core: Any = z3core  # pyright: ignore[reportUnknownVariableType]
+        core: Any = import_module("z3.z3core")
         context = self._z3.Context()
         return str(core.Z3_eval_smtlib2_string(context.ref(), script))
 
