@@ -41,5 +41,5 @@ if __name__ == "__main__":
     }
     network.load_state_dict(state)
     about = {**ABOUT, "steps": int(stored["global_step"])}
-    card = export_segments(network, spec, given.output, name="segments", about=about)
+    card = export_segments(network, spec, given.output, name="couinaud_phantom", about=about)
     print(f"{given.output.name}: step {about['steps']}, checksum {card.sha256[:12]}")

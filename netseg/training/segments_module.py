@@ -117,6 +117,7 @@ def fit_segments(
     *,
     folder: Path,
     resume: bool,
+    where: TrainerSettings | None = None,
 ) -> SegmentsClassifier:
     """Train until the schedule ends, or go on where an interrupted run stopped.
 
@@ -126,12 +127,13 @@ def fit_segments(
         schedule: How long and how fast; `raised`, `cycle_ends` and the cool-down are not used.
         folder: Where the checkpoint lies.
         resume: Go on from the checkpoint in `folder`; begin anew where there is none.
+        where: Where it runs; one process on whatever is there when None.
 
     Returns:
         The module; its `averaged` network is the result.
     """
-    if schedule.threads is not None:
-        torch.set_num_threads(schedule.threads)
+    where = where or TrainerSettings(threads=schedule.threads)
+    where.set_up()
     torch.manual_seed(schedule.seed)
     module = SegmentsClassifier(spec, schedule)
     last = folder / "last.ckpt"
@@ -143,9 +145,7 @@ def fit_segments(
         enable_version_counter=False,
     )
     trainer = pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision=TrainerSettings().chosen_precision(),  # pyright: ignore[reportArgumentType]
+        **where.lightning_arguments(),
         max_epochs=schedule.steps // schedule.checkpoint_every,
         reload_dataloaders_every_n_epochs=1,
         gradient_clip_val=12.0,

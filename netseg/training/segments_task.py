@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own name for it)
@@ -42,7 +42,7 @@ def segments_task(
     count: int,
     spacing_mm: float,
     cache: str | None = None,
-    settings: dict[str, float] | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> Callable[[], SegmentsTask]:
     """What makes the task: anatomies are drawn, or read from `cache`, when it is called.
 

@@ -26,6 +26,7 @@ from netseg.training.segments_task import (
     with_lesions,
     with_vivid_veins,
 )
+from netseg.training.trainers import TrainerSettings
 from netseg.training.warp import Warp
 
 COARSE_MM = 6.0
@@ -196,13 +197,15 @@ def test_voxels_outside_the_liver_count_nothing():
 
 @pytest.mark.slow
 def test_an_interrupted_training_goes_on_as_if_nothing_had_happened(tmp_path, task):
-    def schedule(steps):
-        return Schedule(
-            steps=steps, cosine_steps=4, checkpoint_every=2, warmup_steps=1, precision="32-true"
+    def trained(steps, folder, *, resume):
+        schedule = Schedule(steps=steps, cosine_steps=4, checkpoint_every=2, warmup_steps=1)
+        where = TrainerSettings(accelerator="cpu", precision="32-true")
+        return fit_segments(
+            SPEC, task, schedule, folder=tmp_path / folder, resume=resume, where=where
         )
 
-    whole = fit_segments(SPEC, task, schedule(4), folder=tmp_path / "a", resume=False)
-    fit_segments(SPEC, task, schedule(2), folder=tmp_path / "b", resume=False)
-    parts = fit_segments(SPEC, task, schedule(4), folder=tmp_path / "b", resume=True)
+    whole = trained(4, "a", resume=False)
+    trained(2, "b", resume=False)
+    parts = trained(4, "b", resume=True)
     for one, other in zip(whole.averaged.parameters(), parts.averaged.parameters(), strict=True):
         assert torch.equal(one, other)
