@@ -142,9 +142,9 @@ def _lesser(
     counts = [side.sum(axis=1) for side in (left, right)]
     lesser_is_left = sides[0] < sides[1]
     same = sides[0] == sides[1]
-    fewest = cast("Any", np.minimum(counts[0], counts[1]))
+    fewest = np.minimum(counts[0], counts[1])
     count = cast("Any", np.where(lesser_is_left, counts[0], counts[1]))
-    return np.minimum(sides[0], sides[1]), np.where(same, fewest, count)
+    return np.minimum(sides[0], sides[1]), cast("Any", np.where(same, fewest, count))
 
 
 def _spread(
