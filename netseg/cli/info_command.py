@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PACKAGES = ("torch", "monai", "pytorch-lightning", "hydra-core", "SimpleITK", "mlflow")
 VERBS = (
     "demo", "run", "segment", "simulate", "plan", "verify", "evaluate", "compare", "allocate",
-    "train", "ui", "validate", "info", "doctor",
+    "rules", "train", "ui", "validate", "info", "doctor",
 )  # fmt: skip
 
 
