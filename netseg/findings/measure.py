@@ -159,6 +159,7 @@ def _lesion(region: Region, sources: _Sources, record: Record) -> Lesion:
     _enhancement(region, sources, record)
     lesion_on_pets(sources.pets, region, record)
     place(sources.around, region, record)
+    _boundary(region, sources.segmentation, record)
     shares = _shares(region, sources.segments)
     segment = max(shares, key=lambda name: shares[name]) if shares else None
     made = sources.segmentation
@@ -180,6 +181,18 @@ def _lesion(region: Region, sources: _Sources, record: Record) -> Lesion:
         regions=tuple(record.regions),
         unknown=record.unknown,
     )
+
+
+def _boundary(region: Region, made: Segmentation, record: Record) -> None:
+    """How far the lesion's surface may lie from where it was drawn, where a model told it."""
+    spread_mm = made.boundary_sd_mm.get(region.id)
+    if spread_mm is not None:
+        record.note(
+            {"boundary_sd_mm": spread_mm},
+            "surface of the lesion, from the network's probabilities",
+            voxels=region.voxels,
+            volume_ml=region.volume_ml,
+        )
 
 
 def _enhancement(region: Region, sources: _Sources, record: Record) -> None:

@@ -73,7 +73,7 @@ def list_lesions(
     """
     numbered = components(Mask(probability >= threshold, grid)).labels
     boxes = ndi.find_objects(numbered)
-    kept: list[tuple[int, tuple[slice, ...], float, float]] = []
+    kept: list[tuple[int, tuple[slice, ...], float, float | None]] = []
     for number, box in enumerate(boxes, start=1):
         own = numbered[box] == number
         volume_ml = float(np.count_nonzero(own)) * grid.voxel_volume_ml
@@ -93,14 +93,14 @@ def list_lesions(
     return Listed(
         labels=labels,
         confidence={n: sure for n, (_, _, sure, _) in enumerate(kept, start=1)},
-        boundary_sd_mm={n: sd for n, (_, _, _, sd) in enumerate(kept, start=1)},
+        boundary_sd_mm={n: sd for n, (_, _, _, sd) in enumerate(kept, start=1) if sd is not None},
         dropped=len(boxes) - len(kept),
     )
 
 
 def boundary_sd_mm(
     probability: Float[np.ndarray, "i j k"], others: Bool[np.ndarray, "i j k"], grid: Grid
-) -> float:
+) -> float | None:
     """Half the mean distance between the surfaces of 16 % and 84 % probability.
 
     If the boundary's place along its normal has a normal distribution, the probability one standard
@@ -112,6 +112,9 @@ def boundary_sd_mm(
         probability: Around one lesion.
         others: Voxels of other lesions, left out.
         grid: For the voxels' size.
+
+    Returns:
+        None where no voxel reaches even one in six.
     """
     own = np.where(others, 0.0, probability)
     outer, inner = (float((own >= p).sum()) * grid.voxel_volume_ml * 1000.0 for p in ONE_SIGMA)
@@ -119,7 +122,7 @@ def boundary_sd_mm(
     if middle == 0.0:
         middle = 0.5 * (outer + inner)
     if middle == 0.0:
-        return float("nan")
+        return None
     area = (36.0 * np.pi) ** (1 / 3) * middle ** (2 / 3)
     return 0.5 * (outer - inner) / area
 

@@ -1,5 +1,7 @@
 """What is measured on a study: places, volumes, enhancement, uptake, segments."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,15 @@ def test_confidence_is_the_segmentation_s_own():
     assert measure(study_of(ct(0, GRID, None)), seg).lesions[0].confidence == 0.83
     seg = segmentation_of(LESION, GRID, LIVER)
     assert measure(study_of(ct(0, GRID, None)), seg).lesions[0].confidence is None
+
+
+def test_the_boundarys_uncertainty_is_told_where_a_network_gave_one_and_absent_otherwise():
+    bare = segmentation_of(LESION, GRID, LIVER)
+    (lesion,) = measure(study_of(ct(0, GRID, None)), bare).lesions
+    assert "boundary_sd_mm" not in lesion.measures
+    told = replace(bare, boundary_sd_mm={1: 1.25})
+    (lesion,) = measure(study_of(ct(0, GRID, None)), told).lesions
+    assert lesion.measures["boundary_sd_mm"] == 1.25
 
 
 def test_arterial_enhancement_is_compared_with_the_liver():
