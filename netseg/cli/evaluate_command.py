@@ -85,6 +85,7 @@ def evaluate(
     from netseg.evaluation.document import Report
 
     protocol = read_protocol(words, predicted.suffix, truth.suffix)
+    said = about(words, predicted, truth, against)
     treated: list[TreatmentAgreement] = []
     also = _treatment(words, truth, treated) if words.clinical else None
     found = evaluate_files(predicted, truth, protocol, also)
@@ -103,7 +104,7 @@ def evaluate(
         summary=summary,
         errors=found.errors,
         warnings=found.warnings,
-        about=about(words, predicted, truth, against),
+        about=said,
         treatment=treated,
         comparison=comparison,
     )

@@ -86,13 +86,16 @@ class Side:
     suffix: str = ""
 
     def sha256(self) -> str:
-        """Hash over the names of the cases and the bytes of their files."""
+        """Hash over the names of the cases and the bytes of their files.
+
+        Raises:
+            UsageError: INPUT_CHANGED if a file vanished or cannot be read.
+        """
         digest = hashlib.sha256()
         for case in sorted(self.cases):
             for path in self.cases[case].all:
                 digest.update(f"{case}\0{path.name}\0".encode())
-                with path.open("rb") as file:
-                    digest.update(hashlib.file_digest(file, "sha256").digest())
+                digest.update(_sha256(path))
         return digest.hexdigest()
 
 
@@ -125,6 +128,19 @@ def find_side(where: str, probability: Path | None = None) -> Side:
             hint="Files end in .nii, .nii.gz, .nrrd, .mha or .dcm; a case may be a folder.",
         )
     return Side(cases=_with_probability(cases, probability))
+
+
+def _sha256(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise UsageError(
+            Code.INPUT_CHANGED,
+            f"{path.name} cannot be read any more: {error.strerror}.",
+            file=path.name,
+            hint="Leave the files in place until the evaluation is done.",
+        ) from error
 
 
 def _single(path: Path, suffix: str, probability: Path | None) -> Side:

@@ -359,6 +359,17 @@ def test_the_hash_of_the_data_follows_its_bytes_and_not_its_place(sides, tmp_pat
     assert find_side(str(moved)).sha256() != before
 
 
+def test_a_file_that_vanished_is_named(sides):
+    from netseg.domain import UsageError
+    from netseg.evaluation.files import find_side
+
+    _, truth = sides
+    found = find_side(str(truth))
+    (truth / "a.nii.gz").unlink()
+    with pytest.raises(UsageError, match=r"INPUT_CHANGED.*a\.nii\.gz cannot be read any more"):
+        found.sha256()
+
+
 def test_segments_of_a_dicom_seg_may_overlap(tmp_path, capsys):
     """The liver of a SEG includes its lesions; the truth is a bare label map on the scan's voxels."""
     paths = write_series(tmp_path / "ct")
