@@ -122,7 +122,7 @@ def test_becquerels_without_factors_stay_becquerels(folder):
         (Code.CONFIG_RANGE, "series:\n  - {file: portal.nii.gz, modality: MR, b_value: -1}\n"),
         (Code.CONFIG_RANGE, "series:\n  - {file: pet.nii.gz, modality: PT}\n"),
         (Code.CONFIG_RANGE, "series:\n  - {file: pet.nii.gz, modality: PT, quantity: bqml, dose_bq: 100000000}\n"),
-        (Code.CONFIG_RANGE, PORTAL + "  - {file: labels.nii.gz, role: spleen_mask}\n"),
+        (Code.CONFIG_RANGE, PORTAL + "  - {file: labels.nii.gz, role: kidney_mask}\n"),
         (Code.MODALITY_UNKNOWN, "series:\n  - {file: portal.nii.gz}\n"),
         (Code.NO_INPUT, "series:\n  - {file: nowhere.nii.gz, modality: CT}\n"),
         (Code.NO_INPUT, "series:\n  - {file: labels.nii.gz, role: liver_mask}\n"),
