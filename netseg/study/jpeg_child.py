@@ -5,7 +5,10 @@ SimpleITK (GDCM) ends the process on some damaged frames and fills others with z
 on stderr. So it runs apart, one child per series: a death, a remark or a silence of a minute is
 `DECODE_FAILED`, and the study that asked is refused.
 
-The child gets the pixel module alone: no tag of the patient reaches it or its temporary file.
+The child gets the pixel module alone: no tag of the patient reaches it. GDCM reads paths only, so a
+frame lies in memory that has a path and ends with the child (`memfd_create`), whoever kills it. Where
+the system has none, it lies in a folder of the parent's, which goes with the parent's `close`; a
+child that has lost its parent empties it itself.
 """
 
 from __future__ import annotations
@@ -17,12 +20,15 @@ import struct
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jaxtyping import Shaped
     from pydicom import Dataset
 
@@ -45,6 +51,7 @@ class JpegChild:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -70,11 +77,16 @@ class JpegChild:
         return np.load(io.BytesIO(answer), allow_pickle=False)
 
     def close(self) -> None:
-        """End the child."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
+        """End the child; nothing of a frame is left on the disk."""
+        try:
+            if self._process is not None:
+                self._process.kill()
+                self._process.communicate()
+                self._process = None
+        finally:
+            if self._folder is not None:
+                self._folder.cleanup()
+                self._folder = None
 
     def _ask(self, message: bytes) -> bytes:
         process = self._started()
@@ -91,8 +103,12 @@ class JpegChild:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None:
+            command = [sys.executable, "-P", "-m", "netseg.study.jpeg_child"]
+            if not hasattr(os, "memfd_create"):
+                self._folder = tempfile.TemporaryDirectory(prefix="netseg-jpeg-")
+                command.append(self._folder.name)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "netseg.study.jpeg_child"],
+                command,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -127,21 +143,40 @@ def _received(stream: BinaryIO | Any) -> bytes:
     return body if len(body) == length else b""
 
 
-def serve() -> None:
-    """The child's end: frames from stdin, arrays to stdout, nothing for a frame with a remark."""
+@contextmanager
+def _frame_file(folder: str | None) -> Iterator[tuple[BinaryIO, str]]:
+    """A file for one frame after the other, and its path; in memory where no folder is given."""
+    if folder is None:
+        with os.fdopen(os.memfd_create("frame"), "wb", buffering=0) as file:
+            yield file, f"/proc/self/fd/{file.fileno()}"
+        return
+    path = Path(folder, "frame.dcm")
+    try:
+        with path.open("wb", buffering=0) as file:
+            yield file, str(path)
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def serve(folder: str | None = None) -> None:
+    """The child's end: frames from stdin, arrays to stdout, nothing for a frame with a remark.
+
+    Args:
+        folder: Where a frame may lie while it is decoded; None keeps it in memory (Linux).
+    """
     import SimpleITK
 
     source, target = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    with tempfile.TemporaryDirectory(prefix="netseg-jpeg-") as folder:
-        remarks = Path(folder, "remarks").open("w+b")  # noqa: SIM115
+    with tempfile.TemporaryFile() as remarks, _frame_file(folder) as (frame, path):
         os.dup2(remarks.fileno(), 1)
         os.dup2(remarks.fileno(), 2)
-        path = Path(folder) / "frame.dcm"
         while message := _received(source):
-            path.write_bytes(message)
+            frame.seek(0)
+            frame.truncate()
+            frame.write(message)
             answer = io.BytesIO()
             try:
-                image = SimpleITK.ReadImage(str(path), imageIO="GDCMImageIO")
+                image = SimpleITK.ReadImage(path, imageIO="GDCMImageIO")
                 np.save(answer, SimpleITK.GetArrayFromImage(image)[0], allow_pickle=False)
             except (RuntimeError, IndexError):
                 answer = io.BytesIO()
@@ -153,4 +188,4 @@ def serve() -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(*sys.argv[1:2])

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pydicom
 import pytest
@@ -9,7 +17,11 @@ from pydicom.encaps import encapsulate, generate_frames
 
 from netseg.domain import Code, StudyRejectedError
 from netseg.study import ReadHints, read_study
+from netseg.study.jpeg_child import JpegChild
 from tests.study.dicom_files import write_series
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HINTS = ReadHints(case_id="case")
 
@@ -67,3 +79,101 @@ def test_a_damaged_frame_refuses_the_study_and_nothing_dies(tmp_path, spoil):
         read_study(tmp_path / "ct", HINTS)
     assert caught.value.notice.code is Code.DECODE_FAILED
     assert caught.value.notice.file == "IM0003.dcm"
+
+
+@pytest.fixture
+def temporary(tmp_path, monkeypatch) -> Path:
+    """Where this process and its children leave what they leave."""
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+def everything_in(folder: Path) -> list[Path]:
+    """Files and folders, in any depth."""
+    return sorted(folder.rglob("*"))
+
+
+def first_frame(folder: Path) -> tuple[pydicom.Dataset, str]:
+    write_lossless(folder, noisy())
+    tags = pydicom.dcmread(folder / "IM0003.dcm")
+    return tags, tags.file_meta.TransferSyntaxUID
+
+
+def test_no_pixel_is_left_when_a_series_is_read(tmp_path, temporary):
+    """Every child is ended by force when its series has been read."""
+    write_lossless(tmp_path / "ct", noisy())
+    read_study(tmp_path / "ct", HINTS)
+    assert everything_in(temporary) == []
+
+
+def test_a_killed_child_leaves_nothing(tmp_path, temporary):
+    """Nothing even before the parent notices: the frame never was on the disk."""
+    with JpegChild() as child:
+        child.decode(*first_frame(tmp_path / "ct"))
+        assert child._process is not None
+        child._process.kill()
+        child._process.wait()
+        assert everything_in(temporary) == []
+
+
+def test_where_no_file_lies_in_memory_the_parent_cleans_up_after_a_killed_child(
+    tmp_path, temporary, monkeypatch
+):
+    monkeypatch.delattr(os, "memfd_create")
+    frame = first_frame(tmp_path / "ct")
+    with JpegChild() as child:
+        child.decode(*frame)
+        assert [p.name for p in everything_in(temporary)][1:] == ["frame.dcm"]
+        assert child._process is not None
+        child._process.kill()
+        child._process.wait()
+        with pytest.raises(ValueError, match="the decoder gave up"):
+            child.decode(*frame)
+        assert everything_in(temporary) == []
+        assert child.decode(*frame).shape == (20, 24)
+    assert everything_in(temporary) == []
+
+
+PARENT = """
+import os, sys, time, pydicom
+from netseg.cli.main import guarded, _interrupt
+from netseg.study.jpeg_child import JpegChild
+import signal
+signal.signal(signal.SIGTERM, _interrupt)
+if sys.argv[2] == "disk":
+    del os.memfd_create
+def work():
+    tags = pydicom.dcmread(sys.argv[1])
+    with JpegChild() as child:
+        child.decode(tags, tags.file_meta.TransferSyntaxUID)
+        print("decoded", flush=True)
+        time.sleep(60)
+    return 0
+sys.exit(guarded("netseg", work))
+"""
+
+
+@pytest.mark.parametrize("where", ["memory", "disk"])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_parent_leaves_no_pixel(tmp_path, temporary, end, where):
+    """By Ctrl-C, by a scheduler's TERM, by KILL: the child empties the folder of a dead parent."""
+    first_frame(tmp_path / "ct")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path / "ct" / "IM0003.dcm"), where],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert parent.stdout is not None
+    with parent.stdout:
+        assert parent.stdout.readline() == b"decoded\n"
+        parent.send_signal(end)
+        assert parent.wait(30) == (-9 if end == signal.SIGKILL else 130)
+    for _ in range(100):
+        left = [path for path in everything_in(temporary) if path.is_file()]
+        if not left:
+            break
+        time.sleep(0.1)
+    assert left == []
