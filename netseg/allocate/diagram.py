@@ -32,10 +32,14 @@ class Diagrams:
     """All nodes of a rule set; a diagram is the number of its top node."""
 
     __slots__ = (
-        "_choices", "_known", "_leaves", "_supports", "answered", "bits", "children", "values", "variables",
+        "_choices", "_known", "_leaves", "_supports", "answered", "bits", "children",
+        "usual_asks", "usual_cells", "usual_leaves", "values", "variables",
     )  # fmt: skip
 
     def __init__(self) -> None:
+        self.usual_cells: tuple[tuple[int, ...], ...] = ()
+        self.usual_asks: list[int] = []
+        self.usual_leaves: list[int] = []
         self.variables: list[int] = []
         self.children: list[tuple[int, ...]] = []
         self.values: list[Hashable] = []
@@ -139,6 +143,26 @@ class Diagrams:
         if diagram not in self._supports:
             self._supports[diagram] = tuple(sorted(self.support(diagram)))
         return self._supports[diagram]
+
+    def expect(self, cells: Iterable[Iterable[int]]) -> None:
+        """Compute where every graph leads a patient with these cells: most patients are near him.
+
+        `usual_asks` has for each node the variables below it, one bit each, `usual_leaves` the
+        leaves, one bit each (see `bits`). A child is always older than its parent.
+        """
+        self.usual_cells = tuple(tuple(sorted(c)) for c in cells)
+        self.usual_asks, self.usual_leaves = [], []
+        for node, variable in enumerate(self.variables):
+            asks, leaves = 0, self.bits.get(node, 0)
+            if variable != LEAF:
+                below = self.children[node]
+                asks = 1 << variable
+                for child in below:
+                    asks |= self.usual_asks[child]
+                for cell in self.usual_cells[variable]:
+                    leaves |= self.usual_leaves[below[cell]]
+            self.usual_asks.append(asks)
+            self.usual_leaves.append(leaves)
 
     def remember(self, question: Hashable, answer: Any) -> None:
         """Keep an answer for the next patient who is alike in all that was asked."""

@@ -130,9 +130,12 @@ def load_rules(name: str = "seed-2020") -> RuleSet:
         UsageError: If there is none of this name.
     """
     from netseg.allocate.evaluate import allocate
+    from netseg.allocate.settle import settle
     from netseg.domain.clinical import ClinicalFindings
 
     rules = compile_rules(read_rule_source(*rule_folders(name)))
+    nobody = settle(ClinicalFindings(), rules).worlds
+    rules.diagrams.expect(nobody.cells(place) for place in range(len(rules.variables)))
     allocate(ClinicalFindings(), rules)  # the most open case is the slowest; its answers are kept
     return rules
 

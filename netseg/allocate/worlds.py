@@ -18,12 +18,15 @@ _OWN_NODES = 1 << 40
 class Worlds:
     """All patients that agree with the known facts: each variable lies in one of its cells."""
 
-    __slots__ = ("_cells", "_diagrams", "_known", "_merged", "_nodes", "_outcomes", "_simple")
+    __slots__ = (
+        "_cells", "_diagrams", "_known", "_merged", "_nodes", "_outcomes", "_simple", "_unusual",
+    )  # fmt: skip
 
     def __init__(self, diagrams: Diagrams, cells: Iterable[Iterable[int]]) -> None:
         """Stand in the worlds where every variable lies in its cells."""
         self._diagrams = diagrams
         self._cells: list[tuple[int, ...]] = [tuple(sorted(c)) for c in cells]
+        self._unusual: int | None = None
         self._outcomes: dict[int, int] = {}
         self._nodes: list[tuple[int, tuple[int, ...]]] = []
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
@@ -58,6 +61,13 @@ class Worlds:
         """What is known of the facts that a diagram asks for; who is alike in it gets its answer."""
         return tuple([self._cells[place] for place in self._diagrams.asked(diagram)])
 
+    def _unusual_cells(self) -> int:
+        """The variables whose cells are not the usual ones, one bit each."""
+        if self._unusual is None:
+            pairs = zip(self._cells, self._diagrams.usual_cells, strict=True)
+            self._unusual = sum(1 << n for n, (own, usual) in enumerate(pairs) if own != usual)
+        return self._unusual
+
     def cells(self, variable: int) -> frozenset[int]:
         """The cells of a variable that are possible by its own."""
         return frozenset(self._cells[variable])
@@ -87,7 +97,10 @@ class Worlds:
         if found is None:
             variable = self._diagrams.variables[node]
             if variable == LEAF:
-                found = self._diagrams.bits[node]
+                return self._diagrams.bits[node]
+            asks = self._diagrams.usual_asks
+            if node < len(asks) and not asks[node] & self._unusual_cells():
+                found = self._diagrams.usual_leaves[node]
             else:
                 below, found = self._diagrams.children[node], 0
                 for step in {below[cell] for cell in self._cells[variable]}:
