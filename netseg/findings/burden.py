@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from netseg.domain import Lobe
 from netseg.findings.partition import ROMAN
@@ -43,25 +44,25 @@ def burden(
         record: Takes `burden_pct`, and for each lobe and segment that holds liver `lesion_ml_<part>`
             and `burden_pct_<part>`, such as `burden_pct_left`, `burden_pct_segment_vi`.
     """
-    inside = lesions.labels != 0
     voxel_ml = lesions.grid.voxel_volume_ml
     if liver is None or liver.is_empty:
         record.cannot_tell(["burden_pct"], "no liver mask")
     else:
-        count, total = int(inside.sum()), int(liver.inside.sum())
+        count, total = int(np.count_nonzero(lesions.labels)), int(np.count_nonzero(liver.inside))
         whole = {"burden_pct": 100 * count / total}
         record.note(whole, "liver with its lesions", voxels=total, volume_ml=total * voxel_ml)
     if segments is None:
         return
-    size = np.bincount(segments.labels.reshape(-1))
-    tumour = np.bincount(segments.labels[inside].reshape(-1), minlength=len(size))
     parts: dict[str, tuple[int, int]] = {}
-    for number in range(1, len(size)):
-        if size[number]:
+    for number, box in enumerate(ndimage.find_objects(segments.labels), start=1):
+        if box is not None:  # counted in boxes: a count over a long scan takes eight bytes a voxel
+            own = segments.labels[box] == number
+            total = int(np.count_nonzero(own))
+            count = int(np.count_nonzero(lesions.labels[box][own]))
             name = segment_name(segments, number)
             for part in (f"segment_{name.lower()}", str(lobe_of(name))):
                 before = parts.get(part, (0, 0))
-                parts[part] = (before[0] + int(size[number]), before[1] + int(tumour[number]))
+                parts[part] = (before[0] + total, before[1] + count)
     for part, (total, count) in parts.items():
         values = {f"lesion_ml_{part}": count * voxel_ml, f"burden_pct_{part}": 100 * count / total}
         name = f"{part.replace('_', ' ')} ({str(source or 'segments').replace('_', ' ')})"

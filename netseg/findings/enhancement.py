@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from netseg.domain import Modality, Phase, Quantity
 from netseg.findings.level import Level
 from netseg.findings.sampling import values_at
@@ -13,7 +15,6 @@ from netseg.findings.sampling import values_at
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    import numpy as np
     from jaxtyping import Float
 
     from netseg.domain import Series
@@ -58,9 +59,12 @@ def samples(named: Mapping[str, Series], region: Region) -> dict[str, Float[np.n
     Returns:
         Values by measure; a series that does not reach all of the region is left out.
     """
-    points = region.points_mm()
-    found = {name: values_at(series.volume, points) for name, series in named.items()}
-    return {name: values for name, values in found.items() if len(values) == len(points)}
+    parts: dict[str, list[Float[np.ndarray, " n"]]] = {name: [] for name in named}
+    for points in region.points_mm():
+        for name, series in named.items():
+            parts[name].append(values_at(series.volume, points))
+    found = {name: np.concatenate(values) for name, values in parts.items()}
+    return {name: values for name, values in found.items() if len(values) == region.voxels}
 
 
 def brightness(

@@ -15,7 +15,7 @@ from netseg.findings.level import Level, without_outliers
 from netseg.findings.notices import notices
 from netseg.findings.partition import approximate_segments
 from netseg.findings.pet import PetReference, lesion_on_pets, pet_references, total_uptake
-from netseg.findings.place import Surroundings, place, surroundings
+from netseg.findings.place import Nearby, place, surroundings
 from netseg.findings.record import Record
 from netseg.findings.reference import ON_CT, lesion_free_liver
 from netseg.findings.region import Region, regions
@@ -46,7 +46,7 @@ class _Sources:
         segments: Couinaud segments, None when unknown.
         liver: Level of lesion-free liver by measure, without outliers.
         liver_wash_in: Its arterial enhancement, None when unknown.
-        around: Distances to capsule and vessels.
+        around: Capsule and vessels by the name of the distance to them.
     """
 
     segmentation: Segmentation
@@ -55,7 +55,7 @@ class _Sources:
     segments: LabelMap | None
     liver: Mapping[str, Level]
     liver_wash_in: float | None
-    around: Surroundings | None
+    around: Mapping[str, Nearby]
 
 
 def measure(study: Study, segmentation: Segmentation, vessels: LabelMap | None = None) -> Findings:
@@ -168,7 +168,7 @@ def _lesion(region: Region, sources: _Sources, record: Record) -> Lesion:
         volume_ml=region.volume_ml,
         longest_axial_diameter_mm=longest_axial_diameter_mm(region.inside, region.grid),
         longest_diameter_mm=longest_diameter_mm(region.inside, region.grid),
-        centroid_mm=PointMm.of(region.points_mm().mean(axis=0)),
+        centroid_mm=PointMm.of(region.centroid_mm()),
         segment=segment,
         segment_shares=shares,
         segment_probability=made.segment_confidence.get(region.id),

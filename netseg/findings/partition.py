@@ -31,9 +31,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
 
 from netseg.domain import LabelMap
+from netseg.findings.region import Region
+from netseg.geometry.extent import bounding_box
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -66,15 +67,18 @@ def approximate_segments(liver: Mask) -> LabelMap:
     """
     if liver.is_empty:
         raise ValueError("an empty liver has no segments.")
-    (box,) = ndimage.find_objects(liver.inside.astype(np.uint8))
-    inside = liver.inside[box]
-    index = np.argwhere(inside) + [s.start for s in box]
-    offset = liver.grid.to_mm(index).astype(np.float32)
-    offset -= offset.mean(axis=0)
-    sector = np.searchsorted(CUTS, _rank(_fan_angle(offset)), side="right")
-    height = np.array([offset[sector == n, 2].mean() for n in range(len(UPPER))])
+    start, shape = bounding_box(liver, 0.0)
+    box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
+    inside, grid = liver.inside[box], liver.grid.crop(start, shape)
+    whole = Region(id=0, start=start, inside=inside, grid=grid, at_border=False)
+    offset = np.concatenate([part.astype(np.float32) for part in whole.points_mm()])
+    offset -= offset.mean(axis=0, dtype=np.float64)
+    sector = np.searchsorted(CUTS, _rank(_fan_angle(offset)), side="right").astype(np.uint8)
+    height = np.array(
+        [offset[sector == n, 2].mean(dtype=np.float64) for n in range(len(UPPER))], np.float32
+    )
     upper = offset[:, 2] > height[sector]
-    number = np.where(upper, np.array(UPPER)[sector], np.array(LOWER)[sector])
+    number = np.where(upper, np.array(UPPER, np.uint8)[sector], np.array(LOWER, np.uint8)[sector])
     labels = np.zeros(liver.grid.shape, np.uint8)
     labels[box][inside] = number
     return LabelMap(labels, liver.grid, {n: ROMAN[n] for n in range(2, 9)})
@@ -82,7 +86,7 @@ def approximate_segments(liver: Mask) -> LabelMap:
 
 def _fan_angle(offset_mm: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " n"]:
     """Angle around the assumed vena cava, 0 towards the back, growing over left, front and right."""
-    spread = offset_mm.std(axis=0)
+    spread = offset_mm.std(axis=0, dtype=np.float64).astype(np.float32)
     left = offset_mm[:, 0] - CAVA_LEFT_SD * spread[0]
     back = offset_mm[:, 1] - CAVA_BACK_SD * spread[1]
     return np.arctan2(left, back) % (2 * np.pi)

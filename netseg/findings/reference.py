@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from netseg.findings.region import Region
+from netseg.geometry.extent import bounding_box
 
 if TYPE_CHECKING:
     from jaxtyping import Bool
@@ -50,7 +51,7 @@ def lesion_free_liver(liver: Mask, lesions: LabelMap, keep: Distances = ON_CT) -
     Returns:
         The region; None where less than 10 ml remain, as in a diffusely infiltrated liver.
     """
-    return _inner(liver, lesions.labels != 0, keep, FEWEST_ML)
+    return _inner(liver, lesions, keep, FEWEST_ML)
 
 
 def inner_spleen(spleen: Mask) -> Region | None:
@@ -59,25 +60,20 @@ def inner_spleen(spleen: Mask) -> Region | None:
 
 
 def _inner(
-    organ: Mask, lesions: Bool[np.ndarray, "i j k"] | None, keep: Distances, fewest_ml: float
+    organ: Mask, lesions: LabelMap | None, keep: Distances, fewest_ml: float
 ) -> Region | None:
     if organ.is_empty:
         return None
-    (box,) = ndimage.find_objects(organ.inside.astype(np.uint8))
+    start, shape = bounding_box(organ, 0.0)
+    box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
     spacing = organ.grid.spacing_mm
     core = ~_grown(~organ.inside[box], spacing, keep.from_surface_mm, beyond=True)
     if lesions is not None:
-        core &= ~_grown(lesions[box], spacing, keep.from_lesion_mm, beyond=False)
+        core &= ~_grown(lesions.labels[box] != 0, spacing, keep.from_lesion_mm, beyond=False)
     if np.count_nonzero(core) * organ.grid.voxel_volume_ml < fewest_ml:
         return None
-    start = (int(box[0].start), int(box[1].start), int(box[2].start))
-    return Region(
-        id=0,
-        start=start,
-        inside=core,
-        grid=organ.grid.crop(start, (len(core), *core.shape[1:])),
-        at_border=False,
-    )
+    grid = organ.grid.crop(start, shape)
+    return Region(id=0, start=start, inside=core, grid=grid, at_border=False)
 
 
 def _grown(
@@ -90,5 +86,5 @@ def _grown(
     """The region grown by a box of `by_mm` to each side; `beyond` says what lies off the array."""
     size = [2 * int(np.ceil(by_mm / s)) + 1 for s in spacing_mm]
     return ndimage.maximum_filter(
-        region.astype(np.uint8), size=size, mode="constant", cval=int(beyond)
-    ).astype(np.bool_)
+        region.view(np.uint8), size=size, mode="constant", cval=int(beyond)
+    ).view(np.bool_)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from netseg.domain import Grid, LabelMap
 
+CHUNK = 200_000  # points per step: bounds the memory at some 20 MB
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Region:
@@ -58,9 +60,16 @@ class Region:
         """Diameter of the sphere of the same volume."""
         return float((6000.0 * self.volume_ml / np.pi) ** (1 / 3))
 
-    def points_mm(self) -> Float[np.ndarray, "n 3"]:
-        """Centres of the region's voxels (LPS), in the order `inside` selects them."""
-        return self.grid.to_mm(np.argwhere(self.inside))
+    def points_mm(self) -> Iterator[Float[np.ndarray, "n 3"]]:
+        """Centres of the region's voxels (LPS), in the order `inside` selects them, part by part."""
+        where = np.flatnonzero(self.inside)
+        for first in range(0, len(where), CHUNK):
+            index = np.unravel_index(where[first : first + CHUNK], self.inside.shape)
+            yield self.grid.to_mm(np.stack(index, axis=-1))
+
+    def centroid_mm(self) -> Float[np.ndarray, "3"]:
+        """Mean of the centres of its voxels (LPS)."""
+        return np.sum([part.sum(axis=0) for part in self.points_mm()], axis=0) / self.voxels
 
     def within(self, inside: Bool[np.ndarray, "i j k"]) -> Region:
         """The part of the region that is also in `inside`, an array over its box."""

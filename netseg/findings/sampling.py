@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from netseg.domain import Grid, Volume
 
-CHUNK = 200_000  # points per step: bounds the memory at some 20 MB
-
 
 def values_at(volume: Volume, points_mm: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " m"]:
     """Trilinear values at the points that lie inside the image's outermost voxels.
@@ -23,19 +21,12 @@ def values_at(volume: Volume, points_mm: Float[np.ndarray, "n 3"]) -> Float[np.n
 
     Args:
         volume: The image.
-        points_mm: Points in the image's own frame (LPS); the caller has checked the frame.
+        points_mm: Points in the image's own frame (LPS); the caller has checked the frame, and hands
+            on many points in parts: each takes some 100 bytes here.
 
     Returns:
         Values of the points inside the image, in order; points outside are left out.
     """
-    found = [
-        _trilinear(volume, points_mm[start : start + CHUNK])
-        for start in range(0, len(points_mm), CHUNK)
-    ]
-    return np.concatenate(found) if found else np.empty(0, np.float32)
-
-
-def _trilinear(volume: Volume, points_mm: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, " m"]:
     index = volume.grid.to_index(points_mm)
     index = index[_within(index, volume.grid)]
     return ndimage.map_coordinates(

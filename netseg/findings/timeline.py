@@ -76,9 +76,9 @@ def match_lesions(
     """
     if not (np.isfinite(gate_mm) and gate_mm > 0):
         raise ValueError(f"gate_mm must be a positive number; got {gate_mm}.")
-    before = [_body(r.id, r.points_mm(), first.grid) for r in regions(first)]
+    before = [_body(r.id, np.concatenate(list(r.points_mm())), first.grid) for r in regions(first)]
     before = [_moved(b, alignment, second.grid) for b in before]
-    after = [_body(r.id, r.points_mm(), second.grid) for r in regions(second)]
+    after = [_body(r.id, np.concatenate(list(r.points_mm())), second.grid) for r in regions(second)]
     after = [replace(b, imaged=_within(alignment.to_first(b.points_mm), first.grid)) for b in after]
     slack_mm = alignment.residual_mm or 0.0
     groups = _grown(_pairs(before, after, gate_mm), before, after, slack_mm)
