@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import netseg
-from netseg.allocate import allocate, combine
+from netseg.allocate import allocate, argued, combine
 from netseg.domain.provenance import Provenance
 from netseg.domain.result import StudyResult
 from netseg.findings import measure
@@ -66,7 +66,7 @@ def process_study(
     with watch.station("allocate"):
         clinical = combine(case, findings, margin)
         clinical = told_by_images(clinical, study, segmentation, findings)
-        allocation = allocate(clinical, stations.rules)
+        allocation = argued(allocate(clinical, stations.rules), clinical, stations.rules)
     said = (study, segmentation, findings, plan, margin)
     return StudyResult(
         study=study,

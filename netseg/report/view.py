@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from netseg.domain import Phase, Verdict
 from netseg.domain.allocation import OptionStatus
@@ -11,7 +11,7 @@ from netseg.report.missing import what_is_missing
 from netseg.report.wording import OPTION_STATUSES, measure_label, term, verdict_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from netseg.domain import Ablation, Lesion, LesionMargin, Unplanned
     from netseg.domain.allocation import Option, Reason
@@ -81,6 +81,8 @@ class Page:
         route_reasons: Rows of the rule table that decide the route.
         route_asks: Unknown fields that would settle the route.
         facts: Facts the rules used, as (name, value).
+        staging: Known entries of the staging record, as (name, value).
+        unstaged: Its entries that nobody knows.
         missing: What nobody looked at or said, in sentences.
         unpictured: Number of lesions without pictures.
         series: Series of the study in words, as (key, description, whether it was outlined on).
@@ -92,6 +94,8 @@ class Page:
     route_reasons: tuple[Reason, ...]
     route_asks: tuple[str, ...]
     facts: tuple[tuple[str, Any], ...]
+    staging: tuple[tuple[str, Any], ...]
+    unstaged: tuple[str, ...]
     missing: tuple[str, ...]
     unpictured: int
     series: tuple[tuple[str, str, bool], ...]
@@ -115,6 +119,8 @@ def page_of(result: StudyResult, pictures: Mapping[int, LesionPictures]) -> Page
             name for name in allocation.must_ask if "route" in allocation.ask_because.get(name, ())
         ),
         facts=_facts(result),
+        staging=tuple(_staging(allocation.staging)),
+        unstaged=tuple(k for k, v in allocation.staging.items() if v is None and k != "m_mismatch"),
         missing=what_is_missing(result),
         unpictured=len(lesions) - len(pictures),
         series=tuple(_series(result)),
@@ -216,6 +222,16 @@ def _facts(result: StudyResult) -> tuple[tuple[str, Any], ...]:
     used = result.allocation.facts.items()
     short = (str, int, float, bool)
     return tuple((k, v) for k, v in used if isinstance(v, short) and k not in FREE_TEXTS)
+
+
+def _staging(staging: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Known entries, a group such as the liver's metastases entry by entry."""
+    for name, value in staging.items():
+        if isinstance(value, dict):
+            group = cast("dict[str, Any]", value)
+            yield from ((f"{name}_{k}", v) for k, v in group.items() if v is not None)
+        elif value is not None:
+            yield name, value
 
 
 def _series(result: StudyResult) -> list[tuple[str, str, bool]]:

@@ -85,6 +85,12 @@ TERMS: Final = {
     "smallest_cm": "smallest lesion (cm)",
     "post_ablation": "result of an ablation",
     "not_covered": "not covered by the source",
+    "diameter_mm": "diameter of the primary (mm)",
+    "liver_metastases_count": "liver metastases",
+    "liver_metastases_largest_cm": "largest of them (cm)",
+    "liver_metastases_burden_pct": "share of the liver (%)",
+    "m_by_findings": "M category by the findings",
+    "m_mismatch": "stated M category differs from the findings",
 }
 MARGIN_EVIDENCE: Final = {
     Evidence.SIMULATED: "Simulated zone: a prediction of the plan, not an observation.",
