@@ -13,6 +13,7 @@ from netseg.allocate.arguments import argued
 from netseg.allocate.card import card_html
 from netseg.allocate.clinical_table import read_clinical_table
 from netseg.allocate.combine import combine
+from netseg.allocate.compiled import RuleSet
 from netseg.allocate.document import (
     FindingsRejectedError,
     findings_document,
@@ -22,7 +23,7 @@ from netseg.allocate.document import (
 from netseg.allocate.evaluate import allocate, rejected
 from netseg.allocate.explain import explain
 from netseg.allocate.output import allocation_document
-from netseg.allocate.ruleset import RuleSet, available_rules, load_rules
+from netseg.allocate.ruleset import available_rules, load_rules
 from netseg.allocate.sensitivity import (
     LesionError,
     Sensitivity,

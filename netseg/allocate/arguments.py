@@ -13,7 +13,7 @@ from netseg.domain.allocation import Allocation, OptionCounterfactual, OptionSta
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-    from netseg.allocate.ruleset import CompiledTable, RuleSet
+    from netseg.allocate.compiled import CompiledTable, RuleSet
     from netseg.domain.clinical import ClinicalFindings
 
 OFFERED = frozenset({"recommended", "option"})

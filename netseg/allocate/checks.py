@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, cast
 
+from netseg.allocate.compiled import GAP
 from netseg.allocate.diagram import LEAF
-from netseg.allocate.ruleset import GAP
 from netseg.allocate.worlds import Worlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from netseg.allocate.ruleset import CompiledRow, CompiledTable, RuleSet
+    from netseg.allocate.compiled import CompiledRow, CompiledTable, RuleSet
 
 OFFERED = frozenset({"recommended", "option"})
 

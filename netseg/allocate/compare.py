@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.checks import witness_of
+from netseg.allocate.compiling import compile_together
 from netseg.allocate.document import findings_document, parse_case
 from netseg.allocate.evaluate import allocate
 from netseg.allocate.facts import cells_of_facts, known_facts
-from netseg.allocate.ruleset import compile_together
 from netseg.allocate.witness import witness_document
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping
 
-    from netseg.allocate.ruleset import CompiledTable, RuleSet
+    from netseg.allocate.compiled import CompiledTable, RuleSet
     from netseg.domain.allocation import Allocation
     from netseg.domain.clinical import ClinicalFindings
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
     from netseg.allocate.cells import Variable
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
     from netseg.allocate.sensitivity import LesionError
     from netseg.domain.clinical import LiverLesion
 

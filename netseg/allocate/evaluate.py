@@ -23,7 +23,7 @@ from netseg.domain.allocation import (
 )
 
 if TYPE_CHECKING:
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
     from netseg.domain.allocation import InputError, Option
     from netseg.domain.clinical import ClinicalFindings
 

@@ -14,7 +14,7 @@ from netseg.domain.margin import Verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
     from netseg.domain.clinical import LiverLesion
 
 Facts = dict[str, "frozenset[str | bool | int] | Span"]

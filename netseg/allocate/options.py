@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from netseg.domain.allocation import Option, OptionStatus, Reason
 
 if TYPE_CHECKING:
+    from netseg.allocate.compiled import CompiledTable
     from netseg.allocate.reasons import Reading
-    from netseg.allocate.ruleset import CompiledTable
 
 SPEAKS_AGAINST = frozenset(
     {OptionStatus.LIMITED, OptionStatus.NOT_SUPPORTED, OptionStatus.CONTRAINDICATED}

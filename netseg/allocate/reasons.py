@@ -6,14 +6,14 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.cells import Span
+from netseg.allocate.compiled import GAP
 from netseg.allocate.document import FIELDS
 from netseg.allocate.facts import NOT_STATED, last_control
-from netseg.allocate.ruleset import GAP
 from netseg.allocate.settle import as_written
 from netseg.domain.allocation import Reason, TraceStep
 
 if TYPE_CHECKING:
-    from netseg.allocate.ruleset import CompiledRow, CompiledTable, RuleSet
+    from netseg.allocate.compiled import CompiledRow, CompiledTable, RuleSet
     from netseg.allocate.settle import Standing
     from netseg.allocate.tables import Row
     from netseg.domain.clinical import ClinicalFindings

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
     from netseg.allocate.settle import Standing
     from netseg.domain.clinical import ClinicalFindings, LiverLesion
 

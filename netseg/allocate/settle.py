@@ -22,7 +22,7 @@ from netseg.domain.allocation import Conflict, Flag
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from netseg.allocate.ruleset import CompiledRow, RuleSet
+    from netseg.allocate.compiled import CompiledRow, RuleSet
     from netseg.domain.clinical import ClinicalFindings, LiverLesion
 
 DECIDED: tuple[frozenset[Any], ...] = (frozenset({"A0"}), frozenset({"not_A0"}))

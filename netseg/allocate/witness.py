@@ -12,7 +12,7 @@ from netseg.domain.clinical import LiverLesion
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
 
 _SEGMENTS = ("VI", "VII", "V", "II", "III", "VIII", "IV", "I")
 _COUNTS = (1, 2, 3, 4, 5, 6, 7, 10, 11, 12)

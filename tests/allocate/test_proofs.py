@@ -13,6 +13,7 @@ import pytest
 
 from netseg.allocate import allocate, load_rules, parse_case
 from netseg.allocate.checks import check_rules
+from netseg.allocate.compiling import compile_rules
 from netseg.allocate.proofs import (
     Finding,
     ProofReport,
@@ -25,7 +26,7 @@ from netseg.allocate.proofs import (
 from netseg.allocate.proofs.smt import Formulas
 from netseg.allocate.proofs.telling import tell_certificate, tell_problems, tell_proofs
 from netseg.allocate.proofs.verify import script_of
-from netseg.allocate.ruleset import RuleSet, available_rules, compile_rules
+from netseg.allocate.ruleset import available_rules
 from netseg.allocate.witness import witness_document
 from netseg.cli.main import main
 from netseg.domain.codes import Code
@@ -35,6 +36,7 @@ from tests.allocate.smt_reader import SmtReader
 from tests.real_data import absent
 
 if TYPE_CHECKING:
+    from netseg.allocate.compiled import RuleSet
     from netseg.allocate.tables import RuleSource, Table
 
 RULES = load_rules("seed-2020")

@@ -14,13 +14,15 @@ import yaml
 
 from netseg.allocate import load_rules
 from netseg.allocate.checks import check_rules
-from netseg.allocate.ruleset import RULES_FOLDER, RuleSet, compile_rules
+from netseg.allocate.compiling import compile_rules
+from netseg.allocate.ruleset import RULES_FOLDER
 from netseg.allocate.tables import RuleSource, RuleTableError, Table, all_rows, read_rule_source
 from tests.allocate.by_hand import ByHand
 from tests.real_data import absent
 
 if TYPE_CHECKING:
     from netseg.allocate.cells import Variable
+    from netseg.allocate.compiled import RuleSet
 
 RULES = load_rules("seed-2020")
 SEED = Path(__file__).resolve().parents[3] / "shared" / "seed" / "sentences.tsv"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from netseg.allocate import load_rules
-from netseg.allocate.ruleset import compile_rules
+from netseg.allocate.compiling import compile_rules
 from netseg.allocate.show import (
     draw_flowchart,
     read_sentences,

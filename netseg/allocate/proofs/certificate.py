@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from netseg.allocate.compiled import RuleSet
     from netseg.allocate.proofs.verify import ProofReport
-    from netseg.allocate.ruleset import RuleSet
 
 FILE_NAME = "certificate.json"
 

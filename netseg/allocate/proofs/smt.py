@@ -11,8 +11,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from netseg.allocate.cells import Span
-from netseg.allocate.ruleset import as_list
 from netseg.allocate.tables import RuleTableError
+from netseg.allocate.variables import as_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

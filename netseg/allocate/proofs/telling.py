@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from netseg.allocate.checks import Problem
+    from netseg.allocate.compiled import RuleSet
     from netseg.allocate.proofs.verify import ProofReport
-    from netseg.allocate.ruleset import RuleSet
 
 KINDS = {
     "complete": "a row for every patient",

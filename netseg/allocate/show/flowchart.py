@@ -16,7 +16,7 @@ from netseg.allocate.evaluate import allocate
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
     from netseg.domain.allocation import Allocation
 
 _LIMITED: Mapping[str, Any] = {

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
     from netseg.allocate.tables import Row
 
 BASE = "seed-2020"

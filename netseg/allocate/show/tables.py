@@ -10,7 +10,7 @@ from netseg.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from netseg.allocate.ruleset import RuleSet
+    from netseg.allocate.compiled import RuleSet
     from netseg.allocate.tables import Row, RuleSource, Table, When
 
 
