@@ -72,7 +72,9 @@ def approximate_segments(liver: Mask) -> LabelMap:
     inside, grid = liver.inside[box], liver.grid.crop(start, shape)
     whole = Region(id=0, start=start, inside=inside, grid=grid, at_border=False)
     offset = np.concatenate([part.astype(np.float32) for part in whole.points_mm()])
-    offset -= offset.mean(axis=0, dtype=np.float64)
+    offset -= offset.mean(
+        axis=0, dtype=np.float64
+    )  # of millions in float32: 6 mm beside the centre
     sector = np.searchsorted(CUTS, _rank(_fan_angle(offset)), side="right").astype(np.uint8)
     height = np.array(
         [offset[sector == n, 2].mean(dtype=np.float64) for n in range(len(UPPER))], np.float32
