@@ -10,7 +10,7 @@ Example:
 """
 
 from netseg.allocate.arguments import argued
-from netseg.allocate.card import card_html
+from netseg.allocate.card import card_html, card_page
 from netseg.allocate.clinical_table import read_clinical_table
 from netseg.allocate.combine import combine
 from netseg.allocate.compiled import RuleSet
@@ -42,6 +42,7 @@ __all__ = [
     "argued",
     "available_rules",
     "card_html",
+    "card_page",
     "combine",
     "explain",
     "findings_document",

@@ -41,6 +41,19 @@ def card_html(allocation: Allocation, doubt: Sensitivity | None = None) -> str:
     return "\n".join(['<section class="allocation-card">', *filter(None, parts), "</section>", ""])
 
 
+def card_page(allocation: Allocation, doubt: Sensitivity | None = None) -> str:
+    """The card as a page of its own, for a case without images; it can load and run nothing."""
+    policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+    return (
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        "<title>netseg: treatment allocation</title>\n"
+        "<style>body { font: 15px/1.5 sans-serif; max-width: 60rem; margin: 1rem auto; } "
+        ".against { color: #b34700; } .figure, .otherwise { color: #5b6876; }</style></head>\n"
+        f"<body>\n{card_html(allocation, doubt)}</body></html>\n"
+    )
+
+
 def _headline(a: Allocation) -> str:
     if a.route is not None:
         return f"Route: {a.route} ({a.status})"

@@ -48,10 +48,13 @@ def execute(words: argparse.Namespace) -> int:
         document["sensitivity"] = sensitivity_document(doubt)
         text += "\n" + tell_sensitivity(doubt) + "\n"
     if words.output:
-        from netseg.export import make_folder, write_document
+        from netseg.allocate import card_page
+        from netseg.export import make_folder, write_atomically, write_document
 
         make_folder(words.output)
         write_document(words.output / "allocation.json", document)
+        with write_atomically(words.output / "allocation.html") as file:
+            file.write(card_page(allocation, doubt).encode())
     as_json = words.format == "json"
     sys.stdout.write(json.dumps(document, indent=2) if as_json else text)
     sys.stdout.write("\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,6 +20,9 @@ from netseg.allocate.sensitivity import (
 )
 from netseg.cli.main import main
 from netseg.domain.clinical import LiverLesion
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RULES = load_rules()
 BASE = {"ki67": 3, "extrahepatic_disease": False, "r0_a0_possible": True,
@@ -198,3 +201,16 @@ def test_the_card_carries_route_arguments_figures_and_doubt():
 def test_the_card_writes_no_markup_of_the_document():
     case = parse_case({"staging": {"t": "<script>alert(1)</script>"}})
     assert "<script" not in card_html(allocate(case, RULES))
+
+
+def test_the_command_writes_the_card_as_a_page_that_loads_nothing(tmp_path: Path):
+    case = tmp_path / "case.yaml"
+    case.write_text("{staging: {t: '<script>alert(1)</script>'}, r0_a0_possible: true}")
+    assert main(["allocate", "--findings", str(case), "-o", str(tmp_path / "out")]) == 0
+    page = (tmp_path / "out" / "allocation.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert page.index('charset="utf-8"') < page.index("Route open (undetermined)")
+    assert "default-src 'none'" in page
+    assert "<li>ki67: decides route, " in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert not {word for word in ("<script", "<link", "<img", "src=", "http:") if word in page}
