@@ -55,7 +55,8 @@ def measure(backend: BuiltinBackend, cases: Any) -> tuple[dict[str, Any], list[A
             confidence=found.confidence,
         )
         truth = Outlines(lesions=case.lesions, regions={"liver": case.liver})
-        score = score_case(mine, truth, id=case.name, patient=case.name)
+        surfaces = (2.0,) if case.lesions.grid.is_orthogonal else ()
+        score = score_case(mine, truth, id=case.name, patient=case.name, tolerances_mm=surfaces)
         scores.append(score)
         rows[case.name] = {
             "liver_dice": round(score.regions["liver"].dice, 4),

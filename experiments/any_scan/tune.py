@@ -26,8 +26,8 @@ from netseg.segment import BuiltinBackend
 from netseg.segment.inputs import choose
 from netseg.segment.listing import Listing, list_lesions
 
-THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
-SURE = (0.0, 0.6, 0.7, 0.8, 0.85, 0.9)
+THRESHOLDS = (0.15, 0.2, 0.3, 0.4, 0.5, 0.6)
+SURE = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 SMALLEST_ML = (0.03, 0.06, 0.12)
 PHANTOMS = {
     ("ct_portal",): range(800_000, 800_002),

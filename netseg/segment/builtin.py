@@ -49,6 +49,7 @@ class BuiltinBackend:
         device: "auto", "cpu" or "cuda[:N]".
         channels: Read no others than these; None reads every series the networks know.
         overlap: Share of the patch edge that neighbouring patches have in common.
+        passes: How often the lesion network looks; the second time it is given its own liver.
         mirrored: Average the lesion network's answers over mirrored patches: four times the work.
         margin_mm: How much around the liver the lesion network sees.
         reach_mm: How far outside the liver network's answer liver or lesion may reach.
@@ -65,6 +66,7 @@ class BuiltinBackend:
         channels: Sequence[str] | None = None,
         overlap: float = 0.5,
         mirrored: bool = False,
+        passes: int = 2,
         margin_mm: float = 24.0,
         reach_mm: float = 12.0,
         smallest_liver_ml: float = 200.0,
@@ -76,6 +78,7 @@ class BuiltinBackend:
         self.channels = channels
         self.overlap = overlap
         self.mirrored = mirrored
+        self.passes = passes
         self.margin_mm = margin_mm
         self.reach_mm = reach_mm
         self.smallest_liver_ml = smallest_liver_ml
@@ -173,6 +176,7 @@ class BuiltinBackend:
                     device=device,
                     overlap=self.overlap,
                     mirrored=self.mirrored and role == "lesions",
+                    passes=self.passes if role == "lesions" else 1,
                 )
                 for role in ("liver", "lesions")
             ]

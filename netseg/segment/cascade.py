@@ -20,7 +20,7 @@ from netseg.segment.sampling import apply, bounded
 from netseg.segment.windows import predict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from jaxtyping import Bool, Float
 
@@ -45,6 +45,8 @@ class Network:
         device: Where it computes.
         overlap: Share of the patch edge that neighbouring patches have in common.
         mirrored: Whether answers are averaged over mirrored patches.
+        passes: How often the lesion network looks; from the second time on it is given its own
+            liver instead of the coarse one.
     """
 
     card: NetworkCard
@@ -52,6 +54,7 @@ class Network:
     device: torch.device
     overlap: float = 0.5
     mirrored: bool = False
+    passes: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,8 +120,13 @@ def find_lesions(
     i, j, k = (bounded(s, t) for s, t in zip(liver.axes, fine, strict=True))
     given = torch.from_numpy(apply(liver.values, (i, j, k)))
     inside = given >= 0.5
-    images = {c: against_liver(c, v, inside) for c, v in inputs.images(fine).items()}
-    lesion, again = _predict(network, {**images, LIVER_GIVEN: given}, stage=1, where=inside)
+    images = inputs.images(fine)
+    lesion, again = _look(network, images, given)
+    for _ in range(network.passes - 1):
+        own = torch.from_numpy(largest_part(again, 0.5))
+        if not bool((own >= 0.5).any()):
+            break
+        lesion, again = _look(network, images, own)
     away = ndi.distance_transform_edt(~inside.numpy()) * network.card.spacing_mm
     lesion[away > reach_mm] = 0.0
     again[away > reach_mm] = 0.0
@@ -126,6 +134,15 @@ def find_lesions(
         Probability(values=lesion, axes=fine),
         Probability(values=largest_part(again, 0.5), axes=fine),
     )
+
+
+def _look(
+    network: Network, images: Mapping[str, torch.Tensor], given: torch.Tensor
+) -> np.ndarray:
+    """Lesion and liver by the lesion network where a liver is given."""
+    inside = given >= 0.5
+    scaled = {c: against_liver(c, v, inside) for c, v in images.items()}
+    return _predict(network, {**scaled, LIVER_GIVEN: given}, stage=1, where=inside)
 
 
 def liver_box(

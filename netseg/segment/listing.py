@@ -35,7 +35,7 @@ class Listing:
 
     smallest_ml: float = 0.05
     least_inside: float = 0.5
-    least_confidence: float = 0.6
+    least_confidence: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
