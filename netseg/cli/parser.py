@@ -217,7 +217,9 @@ def _rules(verbs: _Verbs) -> None:
     parser = _verb(verbs, "rules", "Prove a rule set, compare two, or show one to its reader.")
     inner = parser.add_subparsers(dest="rules_verb", metavar="VERB", required=True)
     name = "a rule set by name (overlays joined by +), or a folder that holds one"
-    verify = inner.add_parser("verify", help="prove it sound, or print a patient for whom it is not")
+    verify = inner.add_parser(
+        "verify", help="prove it sound, or print a patient for whom it is not"
+    )
     verify.add_argument("name", nargs="?", default="seed-2020", help=name)
     verify.add_argument("--by", choices=("both", "diagrams", "z3"), default="both")
     verify.add_argument("--smt2", type=Path, metavar="FILE", help="write the proofs for any solver")
@@ -232,7 +234,9 @@ def _rules(verbs: _Verbs) -> None:
     show.add_argument("name", nargs="?", default="seed-2020", help=name)
     show.add_argument("--table", metavar="NAME", help="one table or option only")
     show.add_argument("--sentence", metavar="Sxxx", help="the rows that rest on one sentence")
-    show.add_argument("--coverage", action="store_true", help="every sentence and what became of it")
+    show.add_argument(
+        "--coverage", action="store_true", help="every sentence and what became of it"
+    )
     show.add_argument("--notes", action="store_true", help="assumptions, ambiguities and tensions")
     show.add_argument("--flowchart", type=Path, metavar="FILE.svg", help="draw figure 2 as read")
     show.add_argument("--source", type=Path, metavar="FILE.tsv",
@@ -245,7 +249,9 @@ def _train(verbs: _Verbs) -> None:
 
 
 def _ui(verbs: _Verbs) -> None:
-    parser = _verb(verbs, "ui", "Show the record of trainings in a browser, or load spools into it.")
+    parser = _verb(
+        verbs, "ui", "Show the record of trainings in a browser, or load spools into it."
+    )
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the record")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; no password")
     parser.add_argument("--port", type=int, default=5000, help="port to listen on")

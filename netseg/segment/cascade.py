@@ -136,9 +136,7 @@ def find_lesions(
     )
 
 
-def _look(
-    network: Network, images: Mapping[str, torch.Tensor], given: torch.Tensor
-) -> np.ndarray:
+def _look(network: Network, images: Mapping[str, torch.Tensor], given: torch.Tensor) -> np.ndarray:
     """Lesion and liver by the lesion network where a liver is given."""
     inside = given >= 0.5
     scaled = {c: against_liver(c, v, inside) for c, v in images.items()}

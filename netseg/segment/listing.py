@@ -31,11 +31,15 @@ class Listing:
         least_inside: Share of a lesion that must lie in the liver; less of it is muscle, stomach
             or bowel beside the liver.
         least_confidence: Confidence that a listed lesion must reach.
+        extent: A lesion ends where its probability falls below this share of its confidence, as
+            uptake is outlined at a share of its maximum; a low threshold then finds faint lesions
+            without swelling clear ones.
     """
 
     smallest_ml: float = 0.05
     least_inside: float = 0.5
     least_confidence: float = 0.5
+    extent: float = 0.4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,7 +93,8 @@ def list_lesions(
             kept.append((number, box, sure, boundary_sd_mm(probability[around], others, grid)))
     labels = np.zeros(numbered.shape, np.uint8 if len(kept) < 256 else np.uint16)
     for new, (number, box, _, _) in enumerate(kept, start=1):
-        labels[box][numbered[box] == number] = new
+        own = numbered[box] == number
+        labels[box][own & (probability[box] >= rules.extent * kept[new - 1][2])] = new
     return Listed(
         labels=labels,
         confidence={n: sure for n, (_, _, sure, _) in enumerate(kept, start=1)},

@@ -75,3 +75,21 @@ def test_nothing_above_the_threshold_is_no_lesion():
     listed = list_lesions(0.3 * ball((20, 20, 20), 8), everywhere(), GRID, 0.5, EVERYTHING)
     assert listed.confidence == {}
     assert not listed.labels.any()
+
+
+def test_a_clear_lesion_does_not_swell_with_the_threshold_that_finds_faint_ones():
+    """A soft edge of 2 mm: the surface of 10 % lies 2.6 mm outside that of 50 %."""
+    probability = ball((20, 20, 20), 10, 2.0)
+    swollen, kept = (
+        list_lesions(
+            probability,
+            everywhere(),
+            GRID,
+            0.1,
+            Listing(smallest_ml=0.0, least_inside=0.0, least_confidence=0.0, extent=share),
+        )
+        for share in (0.0, 0.5)
+    )
+    radii = [(3 * np.count_nonzero(one.labels) / (4 * np.pi)) ** (1 / 3) for one in (swollen, kept)]
+    assert radii[0] == pytest.approx(10 + 2 * 1.2816, abs=0.3)  # ndtr(-1.2816) = 0.1
+    assert radii[1] == pytest.approx(10, abs=0.6)  # half of a confidence of about 0.85
