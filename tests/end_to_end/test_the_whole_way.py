@@ -46,10 +46,10 @@ def test_every_file_of_the_contract_is_written(demo: Path):
 
 
 def test_a_lesion_planted_in_segment_six_is_found_there_with_its_volume(demo: Path):
-    """Tolerance of the shipped network: 10 mm of place, a quarter to four thirds of the volume.
+    """Tolerance of the shipped network: 10 mm of place, half to two and a half times the volume.
 
-    It outlines the dark core of a lesion that is 20 HU below the liver and leaves its rim out (see
-    the model card); with given masks the volume is right to a tenth, see `test_given_masks`.
+    It swells lesions that PET blurs to about twice their volume (see the model card). With given
+    masks the volume is right to a tenth, see `test_given_masks`.
     """
     planted = max(
         (lesion for lesion in truth_of(demo) if lesion["segment"] == "VI"),
@@ -61,7 +61,7 @@ def test_a_lesion_planted_in_segment_six_is_found_there_with_its_volume(demo: Pa
     nearest = found.iloc[int(away.argmin())]
     assert away.min() < 10
     assert nearest["segment"] == "VI"
-    assert 0.25 < nearest["volume_ml"] / planted["volume_ml"] < 1.34
+    assert 0.5 < nearest["volume_ml"] / planted["volume_ml"] < 2.5
 
 
 def test_the_masks_lie_where_the_truth_lies(demo: Path):
