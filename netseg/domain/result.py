@@ -33,6 +33,8 @@ class StudyResult:
         zones: Zone expected per lesion id, each on its own local grid (same frame, a crop).
         margin: Margins of the lesions against the union; None without zones.
         allocation: The treatment proposal.
+        doubt: How the proposal depends on the outlines, in lines for a reader; empty where there is
+            no lesion list to draw from.
         provenance: Enough to make the same bytes again.
         warnings: What any station wants known, in the order it was said.
     """
@@ -46,5 +48,6 @@ class StudyResult:
     zones: Mapping[int, AblationZone] = field(default_factory=dict["int", "AblationZone"])
     margin: MarginReport | None
     allocation: Allocation
+    doubt: tuple[str, ...] = ()
     provenance: Provenance
     warnings: tuple[Notice, ...] = ()

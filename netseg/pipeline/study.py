@@ -10,6 +10,7 @@ from netseg.domain.provenance import Provenance
 from netseg.domain.result import StudyResult
 from netseg.findings import measure
 from netseg.pipeline.clinical import told_by_images
+from netseg.pipeline.doubt import told_doubt
 from netseg.pipeline.prediction import predict_zones, unite
 from netseg.pipeline.stopwatch import Stopwatch
 
@@ -67,6 +68,7 @@ def process_study(
         clinical = combine(case, findings, margin)
         clinical = told_by_images(clinical, study, segmentation, findings)
         allocation = argued(allocate(clinical, stations.rules), clinical, stations.rules)
+        doubt = told_doubt(clinical, stations.rules)
     said = (study, segmentation, findings, plan, margin)
     return StudyResult(
         study=study,
@@ -78,6 +80,7 @@ def process_study(
         zones=zones,
         margin=margin,
         allocation=allocation,
+        doubt=doubt,
         provenance=_provenance(study, segmentation, stations),
         warnings=tuple(w for station in said if station is not None for w in station.warnings),
     )
