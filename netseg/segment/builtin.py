@@ -18,6 +18,7 @@ from netseg.domain import (
     StudyRejectedError,
     Volume,
 )
+from netseg.segment.channels import CHANNELS
 from netseg.segment.device import pick_device
 from netseg.segment.inputs import choose
 from netseg.segment.listing import Listing, list_lesions
@@ -73,6 +74,11 @@ class BuiltinBackend:
         lesion_threshold: float | None = None,
         listing: Listing = USUAL,
     ) -> None:
+        unknown = [name for name in channels or () if name not in CHANNELS]
+        if unknown:
+            raise ValueError(
+                f"channels are some of {', '.join(CHANNELS)}; got {', '.join(unknown)}."
+            )
         self.weights = None if weights is None else Path(weights)
         self.device = device
         self.channels = channels

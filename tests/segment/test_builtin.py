@@ -184,3 +184,8 @@ def test_patches_give_the_same_answer_as_the_whole():
         BrighterThan(0.5), image, (16, 16, 16), beyond=(-1.0,), device=torch.device("cpu")
     )
     assert np.array_equal(answer[0] > 0.5, (image[0] > 0.5).numpy())
+
+
+def test_a_channel_that_does_not_exist_is_refused_when_the_backend_is_made():
+    with pytest.raises(ValueError, match="channels are some of ct_native, .*; got ct_foo"):
+        BuiltinBackend(channels=["ct_portal", "ct_foo"])
