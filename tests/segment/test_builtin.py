@@ -187,5 +187,5 @@ def test_patches_give_the_same_answer_as_the_whole():
 
 
 def test_a_channel_that_does_not_exist_is_refused_when_the_backend_is_made():
-    with pytest.raises(ValueError, match="channels are some of ct_native, .*; got ct_foo"):
+    with pytest.raises(ValueError, match=r"channels are some of ct_native, .*; got ct_foo"):
         BuiltinBackend(channels=["ct_portal", "ct_foo"])
