@@ -26,8 +26,9 @@ from netseg.domain import (
 )
 from netseg.geometry.resample import bounding_box, resample
 from netseg.segment.couinaud_card import SegmentsCard
-from netseg.segment.couinaud_network import SEGMENTS, first_names
+from netseg.segment.couinaud_network import SEGMENTS
 from netseg.segment.orient import Orientation
+from netseg.segment.parameters import set_parameters
 from netseg.segment.weights_file import load_with_card
 
 if TYPE_CHECKING:
@@ -161,20 +162,8 @@ def built(card: SegmentsCard, tensors: Mapping[str, np.ndarray]) -> torch.nn.Mod
     Raises:
         EnvironmentFaultError: If they belong to another network.
     """
-    import torch
-
-    from netseg.domain import EnvironmentFaultError
-
     network = card.spec.build()
-    stored = {n: torch.from_numpy(np.array(v, dtype=np.float32)) for n, v in tensors.items()}
-    try:
-        network.load_state_dict({n: stored[first] for n, first in first_names(network).items()})
-    except (KeyError, RuntimeError) as error:
-        raise EnvironmentFaultError(
-            Code.ARCHITECTURE_MISMATCH,
-            f"the weights do not fit the network of {card.name}.",
-            hint="Use the weights together with the card they were exported with.",
-        ) from error
+    set_parameters(network, tensors, "segment")
     return network
 
 

@@ -109,13 +109,3 @@ def network_input(
         at = (torch.arange(count, dtype=torch.float32) - centre[axis]) / size[axis]
         channels.append((0.5 * at.clamp(-4.0, 4.0)).reshape(shape).expand(liver.shape))
     return torch.stack(channels)
-
-
-def first_names(network: torch.nn.Module) -> dict[str, str]:
-    """Every tensor's name with the first name under which the same tensor is listed.
-
-    MONAI's DynUNet lists its layers twice; a weights file need hold each of them once.
-    """
-    first: dict[int, str] = {}
-    state = network.state_dict()
-    return {name: first.setdefault(value.data_ptr(), name) for name, value in state.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from netseg.segment.couinaud_card import SegmentsCard
-from netseg.segment.couinaud_network import first_names
+from netseg.segment.parameters import parameters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +45,9 @@ def export_segments(
     """
     from safetensors.torch import save
 
-    names = first_names(network)
     tensors = {
-        key: value.detach().to("cpu", torch.float16).contiguous()
-        for key, value in network.state_dict().items()
-        if names[key] == key
+        key: value.to("cpu", torch.float16).contiguous()
+        for key, value in parameters_of(network).items()
     }
     broken = [key for key, value in tensors.items() if not bool(torch.isfinite(value).all())]
     if broken:
