@@ -10,6 +10,7 @@ from netseg.domain.ablation import (
     Evidence,
     Probe,
     Unplanned,
+    ZoneSegmenter,
 )
 from netseg.domain.codes import Code
 from netseg.domain.errors import (
@@ -26,6 +27,7 @@ from netseg.domain.grid import Grid, require_same_frame, require_same_grid
 from netseg.domain.margin import LesionMargin, MarginReport, Verdict
 from netseg.domain.point import PointMm
 from netseg.domain.provenance import Provenance
+from netseg.domain.registration import Gate, Registration
 from netseg.domain.segmentation import ModelProvenance, Segmentation
 from netseg.domain.study import Modality, MrSequence, Phase, Series, Study
 from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
@@ -42,6 +44,7 @@ __all__ = [
     "Evidence",
     "Findings",
     "FrameMismatchError",
+    "Gate",
     "Grid",
     "GridMismatchError",
     "LabelMap",
@@ -61,6 +64,7 @@ __all__ = [
     "Probe",
     "Provenance",
     "Quantity",
+    "Registration",
     "SegmentSource",
     "Segmentation",
     "Series",
@@ -70,6 +74,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Volume",
+    "ZoneSegmenter",
     "require_same_frame",
     "require_same_grid",
 ]

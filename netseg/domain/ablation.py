@@ -11,10 +11,12 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jaxtyping import Float
+
     from netseg.domain.errors import Notice
     from netseg.domain.grid import Grid
     from netseg.domain.point import PointMm
-    from netseg.domain.volume import Mask
+    from netseg.domain.volume import LabelMap, Mask, Volume
 
 
 class AblationModality(StrEnum):
@@ -167,6 +169,10 @@ class AblationZone:
         energy_j: Energy balance by name ("delivered", "stored", "perfusion", …), where simulated.
         trace: Time series by name ("time_s", "power_w", "temperature_c", …), where simulated.
         provenance: Model, device, tissue set, grid spacing, steps.
+        coverage: Probability per voxel of `mask`'s grid that tissue is destroyed, over parameter
+            priors and damage models; None where no ensemble was run.
+        boundary_sd_mm: How far its surface may be off, one standard deviation, where it was
+            outlined in a scan.
     """
 
     mask: Mask
@@ -176,6 +182,8 @@ class AblationZone:
     energy_j: Mapping[str, float] = field(default_factory=dict[str, float])
     trace: Mapping[str, tuple[float, ...]] = field(default_factory=dict[str, tuple[float, ...]])
     provenance: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    coverage: Float[np.ndarray, "i j k"] | None = None
+    boundary_sd_mm: float | None = None
 
 
 class AblationModel(Protocol):
@@ -186,5 +194,26 @@ class AblationModel(Protocol):
 
         Raises:
             StudyRejectedError: If the ablation cannot be simulated as given.
+        """
+        ...
+
+
+class ZoneSegmenter(Protocol):
+    """Whoever can outline the tissue that an ablation destroyed, in a scan made afterwards."""
+
+    def zone(
+        self, control: Volume, lesions: LabelMap, liver: Mask | None, planned: Mask | None = None
+    ) -> AblationZone:
+        """The observed zone.
+
+        Args:
+            control: The scan after the ablation.
+            lesions: The lesions of the planning scan, brought onto the control scan's grid: where
+                to look.
+            liver: The liver on the same grid; None where nobody outlined it.
+            planned: The zone that the plan predicted on the same grid, where there was a plan.
+
+        Raises:
+            StudyRejectedError: If no zone can be told at any of the lesions.
         """
         ...

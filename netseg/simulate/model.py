@@ -16,8 +16,9 @@ from netseg.domain.point import PointMm
 from netseg.simulate.control import controller_for
 from netseg.simulate.damage import damage_model
 from netseg.simulate.devices import load_device
+from netseg.simulate.drive import Timing
 from netseg.simulate.scene import PlacedProbe, Scene, assemble, tip_index
-from netseg.simulate.solver import Ledger, Timing, run
+from netseg.simulate.solver import run
 from netseg.simulate.surface import Shape, measure_shape, zone_mask
 from netseg.simulate.threads import threads_for
 from netseg.simulate.tissue import Tissue, load_tissue
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from netseg.domain.ablation import Ablation, AblationProtocol
     from netseg.domain.grid import Grid
     from netseg.simulate.damage import DamageModel
+    from netseg.simulate.ledger import Ledger
     from netseg.simulate.vessel import Vessel
 
 

@@ -12,11 +12,12 @@ import torch
 from netseg.domain.ablation import AblationModality, AblationProtocol
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
+from netseg.simulate.coolant import Coolant
 from netseg.simulate.diffusion import Diffusion
 from netseg.simulate.microwave import MicrowaveAntenna
 from netseg.simulate.needle import LineKernel, Needle
 from netseg.simulate.radiofrequency import RadiofrequencyNeedles
-from netseg.simulate.solver import Coolant, Problem
+from netseg.simulate.solver import Problem
 from netseg.simulate.stepping import Conduction
 from netseg.simulate.vessel import film_w_m2k
 

@@ -16,7 +16,8 @@ import torch
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
-from netseg.simulate.control import Memory, Reading
+from netseg.simulate.drive import Drive, Timing
+from netseg.simulate.ledger import Ledger
 from netseg.simulate.stepping import Conduction, conduct, perfuse, stages_for
 
 if TYPE_CHECKING:
@@ -25,25 +26,10 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from netseg.simulate.applicator import Applicator, Deposit
+    from netseg.simulate.applicator import Applicator
     from netseg.simulate.control import Controller
+    from netseg.simulate.coolant import Coolant
     from netseg.simulate.damage import DamageModel
-    from netseg.simulate.needle import LineKernel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Coolant:
-    """A needle that carries heat away (or brings cold).
-
-    Attributes:
-        kernel: How it meets the grid.
-        link_w_k: Conductance of each node to its surroundings.
-        excess_k: The coolant's temperature above tissue baseline.
-    """
-
-    kernel: LineKernel
-    link_w_k: Float[Tensor, "n"]
-    excess_k: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -65,48 +51,6 @@ class Problem:
     cell_m3: float
     baseline_c: float = 37.0
     coolants: tuple[Coolant, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timing:
-    """When things happen.
-
-    Attributes:
-        duration_s: Time with energy on.
-        cooling_s: Simulated time after it, in which damage goes on.
-        step_s: Step of control and damage.
-        refresh_s: The heating pattern is renewed at least this often while power is on,
-        refresh_k: and when a cell's temperature has changed by this much,
-        refresh_vapour: or this share of its water has left.
-        record_s: Interval of the trace.
-    """
-
-    duration_s: float
-    cooling_s: float = 60.0
-    step_s: float = 1.0
-    refresh_s: float = 5.0
-    refresh_k: float = 8.0
-    refresh_vapour: float = 0.04
-    record_s: float = 10.0
-
-
-@dataclass(slots=True, kw_only=True)
-class Ledger:
-    """Energy that passed, in joules (fp64)."""
-
-    delivered: float = 0.0
-    stored: float = 0.0
-    latent: float = 0.0
-    perfusion: float = 0.0
-    coolant: float = 0.0
-    boundary: float = 0.0
-
-    @property
-    def balance_error(self) -> float:
-        """What is missing, over the larger of delivered energy and energy that left."""
-        out = self.stored + self.latent + self.perfusion + self.coolant + self.boundary
-        scale = max(abs(self.delivered), abs(self.coolant), 1e-30)
-        return abs(self.delivered - out) / scale
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -162,7 +106,13 @@ def run(
         hottest_k=excess.clone(),
         damage={m.name: m.start(heat) for m in models},
     )
-    drive = _Drive(applicator=applicator, controller=controller, timing=timing, outcome=outcome)
+    drive = Drive(
+        applicator=applicator,
+        controller=controller,
+        timing=timing,
+        energy=outcome.energy,
+        trace=outcome.trace,
+    )
     limit_s, highest = problem.conduction.explicit_limit_s(), 0.0
     total = timing.duration_s + timing.cooling_s
     for step in range(math.ceil(total / timing.step_s - 1e-9)):
@@ -186,75 +136,6 @@ def run(
     outcome.excess_k, outcome.pauses = excess, drive.memory.pauses
     _close(problem, heat, outcome.energy)
     return outcome
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class _Drive:
-    """Generator and applicator with what they remember."""
-
-    applicator: Applicator
-    controller: Controller
-    timing: Timing
-    outcome: Outcome
-    memory: Memory = field(default_factory=Memory)
-    deposit: Deposit | None = None
-    made_at_s: float = 0.0
-    made_for: tuple[Tensor, Tensor] | None = None
-
-    def heating(
-        self, problem: Problem, heat: Tensor, excess: Tensor, now: float, dt: float
-    ) -> Tensor:
-        """Heat in W/m3 for one step: the generator's and the coolant's."""
-        energy = self.outcome.energy
-        shape = (excess.shape[0], excess.shape[1], excess.shape[2])
-        power = self._power_w(problem, heat, excess, now, dt)
-        source = torch.zeros_like(excess)
-        if power and self.deposit is not None:
-            source.add_(self.deposit.per_watt_m3, alpha=power)
-            absorbed = float(self.deposit.per_watt_m3.sum(dtype=torch.float64))
-            energy.delivered += absorbed * power * dt * problem.cell_m3
-        if now < self.timing.duration_s - 1e-9:
-            for coolant in problem.coolants:
-                drawn = coolant.link_w_k * (coolant.kernel.feel(excess) - coolant.excess_k)
-                source.sub_(coolant.kernel.spread(drawn, shape), alpha=1.0 / problem.cell_m3)
-                energy.coolant += float(drawn.sum(dtype=torch.float64)) * dt
-        return source
-
-    def _power_w(
-        self, problem: Problem, heat: Tensor, excess: Tensor, now: float, dt: float
-    ) -> float:
-        if now >= self.timing.duration_s - 1e-9:
-            return 0.0
-        deposit = self._fresh(excess, problem.conduction.law.vapour(heat), now)
-        hottest_c = problem.baseline_c + float(excess.max())
-        load = deposit.impedance_ohm
-        power, self.memory = self.controller.power_w(
-            Reading(time_s=now, hottest_c=hottest_c, impedance_ohm=load), self.memory
-        )
-        power *= min(dt, self.timing.duration_s - now) / dt
-        if now % self.timing.record_s < 1e-6:
-            trace = {"time_s": now, "power_w": power, "temperature_c": hottest_c}
-            if load is not None:
-                trace["impedance_ohm"] = load
-            for name, value in trace.items():
-                self.outcome.trace.setdefault(name, []).append(value)
-        return power
-
-    def _fresh(self, excess: Tensor, vapour: Tensor, now: float) -> Deposit:
-        """The heating pattern, renewed if the tissue has changed since it was made."""
-        if now < self.memory.off_until_s and self.deposit is not None:
-            return self.deposit
-        if self.deposit is not None and self.made_for is not None:
-            old_excess, old_vapour = self.made_for
-            if (
-                now - self.made_at_s < self.timing.refresh_s - 1e-9
-                and float((excess - old_excess).abs().max()) < self.timing.refresh_k
-                and float((vapour - old_vapour).abs().max()) < self.timing.refresh_vapour
-            ):
-                return self.deposit
-        self.deposit = self.applicator.deposit(excess, vapour)
-        self.made_at_s, self.made_for = now, (excess, vapour)
-        return self.deposit
 
 
 def _step(
