@@ -85,6 +85,11 @@ class AblationProtocol:
         voltage_v: Electrode voltage, for RFA by voltage and IRE.
         controller: "constant", "impedance", "temperature" or "switching".
         settings: The controller's own numbers.
+        schedule: Phases one after another, each a mapping with `duration_s` and what is done in it
+            (`power_w`, `voltage_v`, `off`, …; the physics says which keys it knows); empty for one
+            phase of `duration_s`.
+        pairs: Electrode pairs by probe id, in the order of use, for bipolar RFA and IRE.
+        pulses: Pulses per electrode pair, for IRE.
     """
 
     modality: AblationModality
@@ -93,9 +98,17 @@ class AblationProtocol:
     voltage_v: float | None = None
     controller: str = "constant"
     settings: Mapping[str, float] = field(default_factory=dict[str, float])
+    schedule: tuple[Mapping[str, Any], ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    pulses: int | None = None
 
     def __post_init__(self) -> None:
-        """Keep time and energy positive."""
+        """Keep time, energy and pulses positive, and a pair two different electrodes."""
+        if self.pulses is not None and self.pulses < 1:
+            raise ValueError(f"pulses must be at least 1; got {self.pulses}.")
+        for first, second in self.pairs:
+            if first == second:
+                raise ValueError(f"a pair needs two different electrodes; got {first} twice.")
         for name in ("duration_s", "power_w", "voltage_v"):
             value = getattr(self, name)
             if value is not None and not (np.isfinite(value) and value > 0):
