@@ -21,7 +21,7 @@ from netseg.simulate.ledger import Ledger
 from netseg.simulate.stepping import Conduction, conduct, perfuse, stages_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from jaxtyping import Float
     from torch import Tensor
@@ -85,6 +85,7 @@ def run(
     controller: Controller,
     models: Sequence[DamageModel],
     timing: Timing,
+    progress: Callable[[float, Tensor], None] | None = None,
 ) -> Outcome:
     """Heat tissue and see what dies.
 
@@ -94,6 +95,8 @@ def run(
         controller: How much power.
         models: Damage models; the first stops perfusion.
         timing: Durations and steps.
+        progress: Called after each control step with the simulated time in seconds and the excess
+            temperature then, which it must not change: a progress bar, a recorder of pictures.
 
     Raises:
         StudyRejectedError: If the step is unstable or the field becomes NaN.
@@ -133,6 +136,8 @@ def run(
             )
         outcome.steps += 1
         outcome.updates += stages
+        if progress is not None:
+            progress(now + dt, excess)
     outcome.excess_k, outcome.pauses = excess, drive.memory.pauses
     _close(problem, heat, outcome.energy)
     return outcome
