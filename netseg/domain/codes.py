@@ -83,6 +83,10 @@ class Code(StrEnum):
     GRID_MISMATCH = "GRID_MISMATCH", "Two images that must share a voxel grid do not."
     FRAME_MISMATCH = "FRAME_MISMATCH", "Two images of different frames were never registered."
     LIVERS_DIFFER = "LIVERS_DIFFER", "Two liver outlines cannot be brought together rigidly."
+    REGISTERED_WITHIN_FRAME = (
+        "REGISTERED_WITHIN_FRAME",
+        "Two scans share a frame and were registered all the same: the liver moves.",
+    )
     PROBABILITY_RANGE = "PROBABILITY_RANGE", "A probability map's values must lie between 0 and 1."
     UNPAIRED_CASE = "UNPAIRED_CASE", "A case has truth and no prediction, or a prediction alone."
     LESION_AT_BORDER = "LESION_AT_BORDER", "A lesion touches the image's border and is cut off."
