@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ DEVICE_KEYS = {
     "diameter_mm": float,
     "active_length_mm": float,
     "max_power_w": float,
+    "max_voltage_v": float,
     "efficiency": float,
     "coolant_c": float,
     "coolant_w_m2k": float,
@@ -28,6 +30,13 @@ DEVICE_KEYS = {
     "source": str,
     "protocols": list,
 }
+NEEDED = {
+    "rfa": ["max_power_w"],
+    "mwa": ["max_power_w"],
+    "cryo": ["coolant_c"],
+    "ire": ["max_voltage_v"],
+}
+"""What a device of each physics must state beside its size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +49,13 @@ class Device:
         label: What it is, in words; says "generic" where it is no product.
         diameter_mm: Outer diameter.
         active_length_mm: Length of the heating part, back from the tip.
-        max_power_w: Largest generator power.
+        max_power_w: Largest generator power; without bound for cryo and IRE, which have none.
+        max_voltage_v: Largest voltage between two electrodes, for IRE; None where it has no sense.
         efficiency: Share of generator power that is turned into heat in the tissue.
-        coolant_c: Temperature of an internally cooled probe's coolant; None if not cooled.
-        coolant_w_m2k: Heat transfer coefficient between coolant and tissue.
+        coolant_c: Temperature of an internally cooled probe's coolant, or of a cryo probe's gas;
+            None if not cooled.
+        coolant_w_m2k: Heat transfer coefficient between coolant and tissue; None holds the metal
+            at the coolant's temperature.
         frequency_hz: For microwaves.
         protocols: Power and time settings it is used with, ascending in energy.
         source: Where the numbers are from.
@@ -54,7 +66,8 @@ class Device:
     label: str
     diameter_mm: float
     active_length_mm: float
-    max_power_w: float
+    max_power_w: float = math.inf
+    max_voltage_v: float | None = None
     efficiency: float = 1.0
     coolant_c: float | None = None
     coolant_w_m2k: float | None = None
@@ -122,7 +135,8 @@ def parse_device(document: Mapping[str, Any], name: str) -> Device:
                 f"device {name}: {key} must be a {DEVICE_KEYS[key].__name__}; got {value!r}.",
             )
         numbers[key] = float(value) if DEVICE_KEYS[key] is float else value
-    required = ("modality", "diameter_mm", "active_length_mm", "max_power_w")
+    required = ["modality", "diameter_mm", "active_length_mm"]
+    required += NEEDED.get(str(document.get("modality")), [])
     if missing := [k for k in required if k not in numbers]:
         raise StudyRejectedError(
             Code.CONFIG_TYPE, f"device {name}: {', '.join(missing)} must be given."
@@ -151,14 +165,18 @@ def parse_modality(value: Any, where: str) -> AblationModality:
 
 def _protocol(modality: AblationModality, document: Mapping[str, Any]) -> AblationProtocol:
     settings = {k: float(v) for k, v in document.get("settings", {}).items()}
+    power, voltage, pulses = (document.get(k) for k in ("power_w", "voltage_v", "pulses"))
     return AblationProtocol(
         modality=modality,
         duration_s=float(document["duration_s"]),
-        power_w=float(document["power_w"]),
+        power_w=None if power is None else float(power),
+        voltage_v=None if voltage is None else float(voltage),
         controller=document.get("controller", "constant"),
         settings=settings,
+        schedule=tuple(document.get("schedule", ())),
+        pulses=None if pulses is None else int(pulses),
     )
 
 
-def _energy(protocol: AblationProtocol) -> float:
-    return protocol.duration_s * (protocol.power_w or 0.0)
+def _energy(protocol: AblationProtocol) -> tuple[float, float]:
+    return protocol.duration_s * (protocol.power_w or 0.0), protocol.duration_s
