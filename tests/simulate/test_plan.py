@@ -8,6 +8,7 @@ import yaml
 
 from netseg.domain import Grid, LabelMap, StudyRejectedError, UsageError
 from netseg.simulate import parse_plan, read_plan, simulate_plan
+from netseg.simulate.plan_parts import gap_mm
 
 PLAN = {
     "grid": {"shape": [26, 26, 30], "spacing_mm": [2.5, 2.5, 2.5]},
@@ -114,36 +115,97 @@ def test_a_device_may_be_given_by_its_numbers():
         parse_plan(document)
 
 
+RFA = {"modality": "rfa", "duration_s": 60, "power_w": 60}
+CRYO = {"modality": "cryo", "duration_s": 60}
+IRE = {"modality": "ire", "voltage_v": 2000, "pulses": 70}
+
+
+def rfa(**changes):
+    return {"protocol": {**RFA, **changes}}
+
+
+def probe(**changes):
+    return {"probes": [{**PLAN["probes"][0], **changes}]}
+
+
+def two(**changes):
+    return {"probes": [PLAN["probes"][0], {**PLAN["probes"][0], "id": "B", **changes}]}
+
+
 REFUSED = {
     "unknown key 'tisue'.*Did you mean 'tissue'": {"tisue": "x"},
-    "protocol.power_w must be a positive number; got 0": {
-        "protocol": {"modality": "rfa", "duration_s": 60, "power_w": 0}
-    },
-    "protocol.power_w must be finite; got nan": {
-        "protocol": {"modality": "rfa", "duration_s": 60, "power_w": float("nan")}
-    },
+    "protocol.power_w must be a positive number; got 0": rfa(power_w=0),
+    "protocol.power_w must be finite; got nan": rfa(power_w=float("nan")),
+    "protocol.power_w must be a number; got '6e1'. YAML reads this as text": rfa(power_w="6e1"),
+    "protocol.duration_s must be a positive number; got 0": rfa(duration_s=0),
+    "protocol.duration_s must be a positive number; got -60": rfa(duration_s=-60),
+    "an ablation lasts at most 4 h; got 43200 s.*in seconds": rfa(duration_s=43200),
     "duration_s must be given": {"protocol": {"modality": "rfa", "power_w": 60}},
-    "modality must be one of rfa, mwa, cryo, ire; got 'laser'": {
-        "protocol": {"modality": "laser", "duration_s": 60, "power_w": 60}
+    "rfa needs one of power_w and voltage_v; got neither": {
+        "protocol": {"modality": "rfa", "duration_s": 60}
     },
-    "cryo is not built yet": {"protocol": {"modality": "cryo", "duration_s": 600}},
-    "ire is not built yet": {"protocol": {"modality": "ire", "duration_s": 1, "voltage_v": 2250}},
-    "schedule is not built yet": {
-        "protocol": {"modality": "rfa", "duration_s": 60, "schedule": []}
+    "rfa needs one of power_w and voltage_v; got power_w and voltage_v": rfa(voltage_v=60),
+    "modality must be one of rfa, mwa, cryo, ire; got 'laser'": rfa(modality="laser"),
+    "protocol: unknown key 'duraton_s'.*Did you mean 'duration_s'": rfa(duraton_s=60),
+    "protocol: unknown key 'rise'": rfa(rise=0.2),  # constant power has no rise
+    "protocol: unknown key 'notes'": rfa(notes="x"),
+    "rise is given twice": rfa(controller="impedance", rise=0.2, settings={"rise": 0.3}),
+    "protocol.power_w has no sense for cryo; .* the temperature of its probes": {
+        "protocol": {**CRYO, "power_w": 60}
     },
-    "ensembles over parameter priors are not built yet": {"ensemble": 8},
+    "protocol.pulses has no sense for rfa; it is driven by power_w or voltage_v": rfa(pulses=70),
+    "protocol.controller has no sense for ire": {"protocol": {**IRE, "controller": "constant"}},
+    "protocol: unknown key 'rise'; known are modality": {"protocol": {**IRE, "rise": 1}},
+    "ire needs one of voltage_v; got none": {"protocol": {"modality": "ire", "pulses": 70}},
+    "protocol.pulses must be a whole number from 1 to 10000; got 0": {
+        "protocol": {**IRE, "pulses": 0}
+    },
+    "schedule has no sense for ire": {"protocol": {**IRE, "schedule": [{"duration_s": 1}]}},
+    "schedule must be a list; got 7": rfa(schedule=7),
+    "schedule phase 1: duration_s must be a number; got nothing": rfa(schedule=[{"power_w": 60}]),
+    "schedule phase 1: unknown key 'power'.*Did you mean 'power_w'": rfa(
+        schedule=[{"duration_s": 60, "power": 60}]
+    ),
+    "schedule phase 2 is off and yet has power_w": rfa(
+        schedule=[{"duration_s": 30, "power_w": 60}, {"duration_s": 30, "off": True, "power_w": 9}]
+    ),
+    "phase 1: off must be true or false": rfa(schedule=[{"duration_s": 30, "off": 1}]),
+    "duration_s is 60, its phases last 90 s": rfa(schedule=[{"duration_s": 90, "power_w": 60}]),
+    "pairs: a pair is two probes.*got 'A'": rfa(pairs=["A"]),
+    "pairs names probe 'C'; the plan has A": rfa(pairs=[["A", "C"]]),
+    "a pair needs two different probes; got A twice": rfa(pairs=[["A", "A"]]),
+    "ensemble must be a whole number from 0 to 4096; got -1": {"ensemble": -1},
+    "ensemble must be a whole number from 0 to 4096; got 2.5": {"ensemble": 2.5},
+    "certified must be true or false; got 'yes please'": {"certified": "yes please"},
+    "step_s must be at most 10": {"step_s": 60},
     "no damage model is called 'omega'": {"damage": ["omega"]},
     "damage must list different models": {"damage": ["cem43", "cem43"]},
+    "damage must be a name of 1 to 40 characters": {"damage": [["cem43"]]},
     "grid.shape must be three whole numbers": {
         "grid": {"shape": [1, 26, 26], "spacing_mm": [1, 1, 1]}
     },
-    "grid.spacing_mm must be positive": {"grid": {"shape": [9, 9, 9], "spacing_mm": [1, 0, 1]}},
-    "a vessel's diameter_mm must be positive": {
+    "grid.spacing_mm must be positive": {"grid": {"shape": [9, 9, 9], "spacing_mm": [1, -1, 1]}},
+    "vessel 1.diameter_mm must be a positive number; got -1": {
         "vessels": [{"from_mm": [0, 0, 0], "to_mm": [1, 0, 0], "diameter_mm": -1}]
+    },
+    "vessel 1 has no length": {
+        "vessels": [{"from_mm": [1, 0, 0], "to_mm": [1, 0, 0], "diameter_mm": 5}]
     },
     "tissue has no property 'k'": {"tissue": {"k": 0.5}},
     "k_w_mk must be a positive finite number": {"tissue": {"k_w_mk": -0.5}},
     "labels: keys are label numbers": {"labels": {"liver": "liver_in_vivo"}},
+    "label numbers from 1, each once; got '3'": {"labels": {3: "liver_in_vivo", "3": {}}},
+    "at least one probe; got none": {"probes": []},
+    "probes must be a list; got {}": {"probes": {}},
+    "probe 1.direction must not be zero": probe(direction=[0, 0, 0]),
+    "probe 1.tip_mm must be three numbers; got nothing": probe(tip_mm=None),
+    "probe 1.active_length_mm must be a positive number; got 0": probe(active_length_mm=0),
+    "probe 1.id must be a name of 1 to 40 characters; got True": probe(id=True),
+    "two probes are called 'A'": two(id="A", tip_mm=[20, 0, -15]),
+    "probes A and B cross: their axes come within 0.00 mm": two(),
+    "probes A and B cross: .* and the needles together need 1.50 mm": two(
+        tip_mm=[20, 1, 0], direction=[-1, 0, 1]
+    ),
 }
 
 
@@ -178,3 +240,54 @@ def test_a_file_that_is_no_yaml_is_a_usage_error(tmp_path):
         read_plan(path)
     with pytest.raises(UsageError, match="there is no plan"):
         read_plan(tmp_path / "nothing.yaml")
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="no UTF-8 text"):
+        read_plan(path)
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path):
+    """YAML itself would keep the last one and forget the first."""
+    path = tmp_path / "plan.yaml"
+    path.write_text("probes: []\nprotocol: {power_w: 10, power_w: 60}\n", "utf-8")
+    with pytest.raises(StudyRejectedError, match=r"'power_w' twice in one place \(line 2\)"):
+        read_plan(path)
+
+
+def test_needles_side_by_side_do_not_cross():
+    """A cluster: 5 mm apart, in parallel; and two skew needles whose axes pass at 3 mm."""
+    assert len(parse_plan(plan(**two(tip_mm=[5, 0, -15]))).probes) == 2
+    skew = two(tip_mm=[20, 3, 0], direction=[-1, 0, 1])
+    assert len(parse_plan(plan(**skew)).probes) == 2
+
+
+@pytest.mark.parametrize(
+    ("ends", "gap"),
+    [
+        (([0, 0, 0], [10, 0, 0], [5, -5, 3], [5, 5, 3]), 3.0),  # skew, crossing inside both
+        (([0, 0, 0], [10, 0, 0], [13, 4, 0], [20, 4, 0]), 5.0),  # end to end, 3-4-5
+        (([0, 0, 0], [10, 0, 0], [2, 6, 0], [8, 6, 0]), 6.0),  # parallel
+        (([0, 0, 0], [10, 0, 0], [5, 0, 0], [5, 5, 0]), 0.0),  # touching
+    ],
+)
+def test_the_gap_of_two_straight_pieces(ends, gap):
+    assert gap_mm(*(np.array(e, float) for e in ends)) == pytest.approx(gap, abs=1e-9)
+
+
+def test_phases_pulses_and_pairs_reach_the_protocol():
+    phases = [{"duration_s": 30, "power_w": 60}, {"duration_s": 15, "off": True}]
+    document = plan(protocol={"modality": "rfa", "schedule": phases}, ensemble=8, certified=True)
+    read = parse_plan(document)
+    assert read.protocol.duration_s == 45
+    assert read.protocol.schedule == tuple(phases)
+    assert (read.ensemble, read.certified) == (8, True)
+    pulsed = plan(**two(tip_mm=[15, 0, -15]), protocol={**IRE, "pairs": [["A", "B"]]})
+    protocol = parse_plan(pulsed).protocol
+    assert (protocol.pulses, protocol.pairs) == (70, (("A", "B"),))
+    assert protocol.duration_s == pytest.approx(70 / 1.5)
+
+
+def test_a_generators_own_numbers_stand_in_the_protocol():
+    beside = rfa(controller="impedance", rise=0.2, off_s=10)
+    under = rfa(controller="impedance", settings={"rise": 0.2, "off_s": 10})
+    assert parse_plan(plan(**beside)).protocol.settings == {"rise": 0.2, "off_s": 10}
+    assert parse_plan(plan(**under)).protocol == parse_plan(plan(**beside)).protocol
