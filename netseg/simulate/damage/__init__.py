@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
-from netseg.simulate.damage.arrhenius import Arrhenius
+from netseg.simulate.damage.arrhenius import ARRHENIUS_SETS, Arrhenius
 from netseg.simulate.damage.cem43 import Cem43
 from netseg.simulate.damage.oneill import ThreeState
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-__all__ = ["Arrhenius", "Cem43", "DamageModel", "ThreeState", "damage_model"]
+__all__ = ["ARRHENIUS_SETS", "Arrhenius", "Cem43", "DamageModel", "ThreeState", "damage_model"]
 
 
 class DamageModel(Protocol):
@@ -51,10 +51,13 @@ class DamageModel(Protocol):
 def damage_model(name: str) -> DamageModel:
     """One of the built-in models with its literature constants.
 
+    "arrhenius" is the liver set; the other sets carry their name behind an underscore.
+
     Raises:
         StudyRejectedError: If there is no model of this name.
     """
     models: dict[str, DamageModel] = {m.name: m for m in (Arrhenius(), Cem43(), ThreeState())}
+    models |= ARRHENIUS_SETS
     if name not in models:
         raise StudyRejectedError(
             Code.SIMULATION_REFUSED,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LN2 = math.log(2.0)
 LEAST = 0.01  # share of the lethal dose below which depth tells no more
-FLAT_K = 1e-3  # below this change the midpoint value is exact to fp32
+FLAT_K = 0.01  # below this change the midpoint's rate is right to a millionth, in fp32 too
 HOTTEST_C = 110.0  # the dose is long since lethal; keeps 2^(T - 43) within fp32
 
 
@@ -28,11 +28,11 @@ class Cem43:
     """Thermal dose; its state is the dose in minutes.
 
     Attributes:
-        lethal_min: Dose that counts as dead.
+        lethal_min: Dose that counts as dead; may be a tensor that broadcasts over the field.
         name: Its name in plans and reports.
     """
 
-    lethal_min: float = 240.0
+    lethal_min: float | Tensor = 240.0
     name: str = "cem43"
 
     def start(self, like: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
