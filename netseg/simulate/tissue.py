@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Self
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.carried import carried_names, read_carried
-from netseg.simulate.phase import PhaseLaw
+from netseg.simulate.conductivity import RisingConductivity
+from netseg.simulate.phase import FreezingLaw, PhaseLaw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 WATER_LATENT_J_KG = 2.26e6
 BLOOD_J_M3K = 1060.0 * 3617.0
 """rho c of blood (k-Wave's tissue table)."""
+MAY_BE_ZERO = {"perfusion_1_s", "sigma_rise_1_k", "water_fraction", "freeze_width_k"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,12 @@ class Tissue:
         boil_c: Where boiling begins.
         boil_width_k: Temperature span over which the water leaves.
         dry_j_m3k: rho c of dried tissue.
+        freeze_c: Where freezing begins.
+        freeze_width_k: Temperature span over which the water freezes.
+        freeze_latent_j_kg: Enthalpy given off over that span, per kilogram of tissue.
+        ice_k_w_mk: Thermal conductivity of frozen tissue.
+        ice_c_j_kgk: Specific heat of frozen tissue.
+        k_rise_1_k: Relative rise of thermal conductivity per kelvin, up to boiling.
         name: Name of the set.
         source: Where the numbers are from.
     """
@@ -52,6 +60,12 @@ class Tissue:
     boil_c: float = 100.0
     boil_width_k: float = 2.0
     dry_j_m3k: float = 7.98e5
+    freeze_c: float = -1.15
+    freeze_width_k: float = 7.0
+    freeze_latent_j_kg: float = 2.5e5
+    ice_k_w_mk: float = 2.0
+    ice_c_j_kgk: float = 1860.0
+    k_rise_1_k: float = 0.0
     name: str = "explicit"
     source: str = ""
 
@@ -61,7 +75,12 @@ class Tissue:
             value = getattr(self, f.name)
             if isinstance(value, str):
                 continue
-            may_be_zero = f.name in {"perfusion_1_s", "sigma_rise_1_k", "water_fraction"}
+            may_be_zero = f.name in {
+                "perfusion_1_s",
+                "sigma_rise_1_k",
+                "water_fraction",
+                "k_rise_1_k",
+            }
             signed = f.name in {"baseline_c", "boil_c"}
             fine = math.isfinite(value) and (signed or value > 0 or (may_be_zero and value == 0))
             if not fine:
@@ -90,6 +109,28 @@ class Tissue:
             latent_k=latent / self.capacity_j_m3k,
             width_k=self.boil_width_k,
             dry_slope=self.capacity_j_m3k / self.dry_j_m3k,
+        )
+
+    @property
+    def conductivity(self) -> RisingConductivity | None:
+        """How k follows temperature; None where it does not."""
+        if self.k_rise_1_k == 0:
+            return None
+        return RisingConductivity(
+            rise_1_k=self.k_rise_1_k, highest_excess_k=self.boil_c - self.baseline_c
+        )
+
+    @property
+    def freezing(self) -> FreezingLaw:
+        """Temperature over heat content on the cold side."""
+        middle = 0.5 * (self.ice_k_w_mk + self.k_w_mk)
+        return FreezingLaw(
+            starts_k=self.freeze_c - self.baseline_c,
+            latent_k=self.freeze_latent_j_kg / self.c_j_kgk,
+            width_k=self.freeze_width_k,
+            ice_slope=self.c_j_kgk / self.ice_c_j_kgk,
+            mushy_conduction=middle / self.k_w_mk,
+            ice_conduction=self.ice_k_w_mk / self.k_w_mk,
         )
 
     @classmethod
