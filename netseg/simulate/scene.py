@@ -12,6 +12,7 @@ import torch
 from netseg.domain.ablation import AblationModality, AblationProtocol
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
+from netseg.simulate.conductivity import varying_conductivity
 from netseg.simulate.coolant import Coolant
 from netseg.simulate.diffusion import Diffusion
 from netseg.simulate.microwave import MicrowaveAntenna
@@ -153,6 +154,9 @@ def assemble(
             inverse_capacity=inverse,
             law=scene.tissue.boiling,
             held=held,
+            varying=varying_conductivity(
+                k, scene.tissue.conductivity, spacing_mm=spacing, film=film
+            ),
         ),
         capacity_j_m3k=capacity,
         perfusion_1_s=perfusion,

@@ -2,8 +2,8 @@
 
 One step is half a step of perfusion, one of conduction with heating, half a step of perfusion
 (Strang), then damage with the temperature taken as linear over the step. Perfusion stops where
-the leading damage model says that tissue dies. Energy is booked where it passes, not as a
-remainder, so that the balance is a check.
+the leading damage model says that tissue dies, and where its water is steam or ice. Energy is
+booked where it passes, not as a remainder, so that the balance is a check.
 """
 
 from __future__ import annotations
@@ -116,15 +116,16 @@ def run(
         energy=outcome.energy,
         trace=outcome.trace,
     )
-    limit_s, highest = problem.conduction.explicit_limit_s(), 0.0
+    now_conducting, highest = Renewing(conduction=problem.conduction), 0.0
     total = timing.duration_s + timing.cooling_s
     for step in range(math.ceil(total / timing.step_s - 1e-9)):
         now = step * timing.step_s
         dt = min(timing.step_s, total - now)
         source = drive.heating(problem, heat, excess, now, dt)
         alive = models[0].perfused(outcome.damage[models[0].name])
-        stages = stages_for(dt, limit_s / law.steepest(highest))
-        heat = _step(problem, heat, source, alive, dt, stages, outcome.energy)
+        conduction = now_conducting.at(heat, excess)
+        stages = stages_for(dt, now_conducting.limit_s / law.steepest(highest))
+        heat = _step(problem, conduction, heat, source, alive, dt, stages, outcome.energy)
         before, excess = excess, law.excess(heat)
         _advance(outcome, models, before, excess, problem.baseline_c, dt)
         highest = float(heat.max())
@@ -143,8 +144,42 @@ def run(
     return outcome
 
 
+@dataclass(slots=True, kw_only=True, eq=False)
+class Renewing:
+    """The conduction equation of the moment, made anew as conductivity follows temperature.
+
+    Attributes:
+        conduction: The equation last made.
+        made_for: The excess temperature it was made for; None before the first time.
+        limit_s: Longest stable explicit step where dT/dheat is one.
+    """
+
+    conduction: Conduction
+    made_for: Tensor | None = None
+    limit_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Know the stable step from the start."""
+        self.limit_s = self.conduction.explicit_limit_s()
+
+    def at(self, heat: Tensor, excess: Tensor) -> Conduction:
+        """The equation for tissue of this heat content and temperature."""
+        varying = self.conduction.varying
+        if varying is None:
+            return self.conduction
+        if self.made_for is None or self._moved_k(excess) > varying.refresh_k:
+            self.conduction = self.conduction.renewed(heat)
+            self.limit_s = self.conduction.explicit_limit_s()
+            self.made_for = excess
+        return self.conduction
+
+    def _moved_k(self, excess: Tensor) -> float:
+        return math.inf if self.made_for is None else float((excess - self.made_for).abs().max())
+
+
 def _step(
     problem: Problem,
+    conduction: Conduction,
     heat: Tensor,
     source: Tensor,
     alive: Tensor,
@@ -153,9 +188,10 @@ def _step(
     energy: Ledger,
 ) -> Tensor:
     """One Strang step; books what perfusion and the border take."""
-    law, rate = problem.conduction.law, problem.perfusion_1_s * alive
+    law = conduction.law
+    rate = problem.perfusion_1_s * alive * (1.0 - law.vapour(heat))
     perfused = perfuse(heat, rate, law, step_s=0.5 * dt)
-    conducted, lost = conduct(perfused, problem.conduction, source, step_s=dt, stages=stages)
+    conducted, lost = conduct(perfused, conduction, source, step_s=dt, stages=stages)
     last = perfuse(conducted, rate, law, step_s=0.5 * dt)
     taken = (heat - perfused).add_(conducted).sub_(last).mul_(problem.capacity_j_m3k)
     energy.perfusion += float(taken.sum(dtype=torch.float64)) * problem.cell_m3

@@ -8,7 +8,7 @@ off (Strang) and integrated exactly, so that it never limits the step.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
 
+    from netseg.simulate.conductivity import VaryingConductivity
     from netseg.simulate.diffusion import Diffusion
-    from netseg.simulate.phase import PhaseLaw
+    from netseg.simulate.enthalpy import HeatLaw
 
 MOST_STAGES = 61
 """More stages per step cost accuracy; a longer step is refused."""
@@ -38,12 +39,22 @@ class Conduction:
         law: Temperature from heat content.
         held: Flat indices of the cells held at their temperature; what they take up has left the
             tissue. None where there are none.
+        varying: How conductivity follows the tissue's state; None where it is constant. The
+            operator is then right for the state it was made for: see `renewed`.
     """
 
     diffusion: Diffusion
     inverse_capacity: Float[Tensor, "i j k"]
-    law: PhaseLaw
+    law: HeatLaw
     held: Int[Tensor, "m"] | None = None
+    varying: VaryingConductivity | None = None
+
+    def renewed(self, heat_k: Float[Tensor, "i j k"]) -> Conduction:
+        """The equation with the conductivity of tissue of this heat content."""
+        if self.varying is None:
+            return self
+        diffusion = self.varying.at(self.law.excess(heat_k), self.law.vapour(heat_k))
+        return replace(self, diffusion=diffusion)
 
     def rate(
         self, heat_k: Float[Tensor, "i j k"], source: Float[Tensor, "i j k"]
@@ -139,7 +150,7 @@ def conduct(
 def perfuse(
     heat_k: Float[Tensor, "i j k"],
     rate_1_s: Float[Tensor, "i j k"] | float,
-    law: PhaseLaw,
+    law: HeatLaw,
     *,
     step_s: float,
 ) -> Float[Tensor, "i j k"]:
