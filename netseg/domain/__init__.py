@@ -24,7 +24,15 @@ from netseg.domain.errors import (
 )
 from netseg.domain.findings import Findings, Lesion, Lobe, MeasuredIn, SegmentSource
 from netseg.domain.grid import Grid, require_same_frame, require_same_grid
-from netseg.domain.margin import LesionMargin, MarginReport, Verdict
+from netseg.domain.margin import (
+    CohortFinding,
+    LesionMargin,
+    MarginErrors,
+    MarginReport,
+    Spot,
+    SurfaceMap,
+    Verdict,
+)
 from netseg.domain.point import PointMm
 from netseg.domain.provenance import Provenance
 from netseg.domain.registration import Gate, Registration
@@ -40,6 +48,7 @@ __all__ = [
     "AblationProtocol",
     "AblationZone",
     "Code",
+    "CohortFinding",
     "EnvironmentFaultError",
     "Evidence",
     "Findings",
@@ -51,6 +60,7 @@ __all__ = [
     "Lesion",
     "LesionMargin",
     "Lobe",
+    "MarginErrors",
     "MarginReport",
     "Mask",
     "MeasuredIn",
@@ -68,8 +78,10 @@ __all__ = [
     "SegmentSource",
     "Segmentation",
     "Series",
+    "Spot",
     "Study",
     "StudyRejectedError",
+    "SurfaceMap",
     "Unplanned",
     "UsageError",
     "Verdict",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,111 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarginErrors:
+    """How far off the three things a margin is measured from may be.
+
+    All numbers zero means that nothing is uncertain; a number nobody knows is no error model.
+
+    Attributes:
+        registration_mm: Root mean square distance between where a point of the lesion is and where
+            the registration puts it: its expected target registration error.
+        lesion_boundary_sd_mm: Standard deviation of the lesion's outline along its normal.
+        zone_boundary_sd_mm: The same for the ablation zone's outline.
+        lesion_boundary_sd_by_id_mm: The same for single lesions, by number; goes before the other.
+        correlation_mm: How far along a surface its errors stay alike (Gaussian correlation).
+        rotation_deg: Standard deviation of the registration's turn about the lesion's centre.
+        contraction: Mean and standard deviation of the share by which heat shrank the zone in every
+            direction. Shown as sensitivity, never part of the verdict.
+        draws: How often the errors are drawn.
+        seed: Where the draws begin.
+    """
+
+    registration_mm: float
+    lesion_boundary_sd_mm: float
+    zone_boundary_sd_mm: float
+    lesion_boundary_sd_by_id_mm: Mapping[int, float] = field(default_factory=dict[int, float])
+    correlation_mm: float = 12.0
+    rotation_deg: float = 0.0
+    contraction: tuple[float, float] = (0.0, 0.05)
+    draws: int = 400
+    seed: int = 2020
+
+    def __post_init__(self) -> None:
+        """Keep standard deviations from being negative or unknown."""
+        for name in (
+            "registration_mm",
+            "lesion_boundary_sd_mm",
+            "zone_boundary_sd_mm",
+            "rotation_deg",
+        ):
+            _require(name, getattr(self, name), low=0.0)
+        for number, sd_mm in self.lesion_boundary_sd_by_id_mm.items():
+            _require(f"lesion_boundary_sd_by_id_mm of lesion {number}", sd_mm, low=0.0)
+        _require("correlation_mm", self.correlation_mm, low=0.1)
+        mean, sd = self.contraction
+        if not (-0.5 < mean < 0.5 and 0 <= sd < 0.5):
+            raise ValueError(f"contraction is a share and its deviation; got {self.contraction}.")
+        if self.draws < 20:
+            raise ValueError(f"an interval needs at least 20 draws; got {self.draws}.")
+
+    def lesion_sd_mm(self, number: int) -> float:
+        """How far off the outline of one lesion may be."""
+        return self.lesion_boundary_sd_by_id_mm.get(number, self.lesion_boundary_sd_mm)
+
+    def is_nothing(self, number: int) -> bool:
+        """Whether nothing at all is uncertain about one lesion."""
+        other = (self.registration_mm, self.zone_boundary_sd_mm, self.rotation_deg)
+        return not any((*other, self.lesion_sd_mm(number)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A place on a lesion's surface.
+
+    Attributes:
+        at_mm: Where (LPS).
+        direction: From the lesion's centre, in words: "cranial", "dorsal and left".
+        margin_mm: The margin there; for a patch its smallest.
+        area_cm2: Size of the patch; None for a point.
+    """
+
+    at_mm: tuple[float, float, float]
+    direction: str
+    margin_mm: float
+    area_cm2: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurfaceMap:
+    """The margin over a lesion's surface as seen from its centre, for a map of the globe.
+
+    Attributes:
+        longitude_deg: Columns: 0 is ventral, 90 the patient's left, ±180 dorsal, -90 right.
+        latitude_deg: Rows: 90 is cranial, -90 caudal.
+        margin_mm: Row by row the margin of the surface in that direction.
+    """
+
+    longitude_deg: tuple[float, ...]
+    latitude_deg: tuple[float, ...]
+    margin_mm: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CohortFinding:
+    """What a published cohort found at margins like this one; no prediction for this patient.
+
+    Attributes:
+        finding: In one sentence.
+        cohort: Whom it was found in.
+        source: Where it is published.
+    """
+
+    finding: str
+    cohort: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LesionMargin:
     """The margin around one lesion.
 
@@ -44,6 +150,22 @@ class LesionMargin:
         p_a0: Probability that the true margin reaches the cut-off, None without an error model.
         verdict: The answer; for simulated evidence it says what the plan predicts.
         why: The sentences that lead to it.
+        p1_margin_mm: First percentile over the lesion's surface.
+        expected_margin_mm: The smallest margin after the errors' bias was taken away: the smallest
+            of many noisy distances is too small. None without an error model.
+        p_margin: Probability by further cut-off in mm that the true margin reaches it.
+        shell_coverage: By distance in mm, the share of the liver up to so far from the lesion that
+            the zone covers (90 % of a 6 mm shell: Laimer et al. 2021).
+        undertreated_ml: By margin in mm, liver within it around the lesion that the zone spares.
+        thinnest: Where the margin is smallest.
+        undertreated_patch: The largest connected piece of surface below the cut-off; its place is
+            its centre. None where there is none.
+        surface_map: The margin as seen from the lesion's centre; None where nobody asked for it.
+        contraction_margin_mm: By share of contraction, the smallest margin if heat had shrunk the
+            zone by it; empty without an error model.
+        heat_sink_mm: Way to the nearest vessel wider than 3 mm; None if none is within the cut-off,
+            or nobody outlined vessels.
+        published: What published cohorts found at such margins.
     """
 
     id: int
@@ -60,6 +182,17 @@ class LesionMargin:
     p_a0: float | None = None
     verdict: Verdict
     why: tuple[str, ...] = ()
+    p1_margin_mm: float | None = None
+    expected_margin_mm: float | None = None
+    p_margin: Mapping[float, float] = field(default_factory=dict[float, float])
+    shell_coverage: Mapping[float, float] = field(default_factory=dict[float, float])
+    undertreated_ml: Mapping[float, float] = field(default_factory=dict[float, float])
+    thinnest: Spot | None = None
+    undertreated_patch: Spot | None = None
+    surface_map: SurfaceMap | None = None
+    contraction_margin_mm: Mapping[float, float] = field(default_factory=dict[float, float])
+    heat_sink_mm: float | None = None
+    published: tuple[CohortFinding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,3 +233,8 @@ class MarginReport:
         """Whether every lesion was seen to be A0; a prediction never is."""
         seen = self.observed and bool(self.lesions)
         return seen and all(m.verdict is Verdict.A0 for m in self.lesions)
+
+
+def _require(name: str, value: float, *, low: float) -> None:
+    if not (math.isfinite(value) and value >= low):
+        raise ValueError(f"{name} must be a finite number of at least {low:g}; got {value}.")
