@@ -75,7 +75,7 @@ class FreezingLaw:
 
     Attributes:
         starts_k: Excess temperature at which freezing begins (272 K is -38.15 at 37 C).
-        latent_k: Enthalpy given off on the plateau over the heat capacity of wet tissue, in kelvin.
+        plateau_k: Enthalpy given off on the plateau over the heat capacity of wet tissue, in kelvin.
         width_k: Temperature span of the plateau; 0 freezes at one temperature, like pure water.
         ice_slope: Heat capacity of wet tissue over that of frozen tissue.
         mushy_conduction: k on the plateau over k of wet tissue.
@@ -83,7 +83,7 @@ class FreezingLaw:
     """
 
     starts_k: float = -38.15
-    latent_k: float = 69.4
+    plateau_k: float = 69.4
     width_k: float = 7.0
     ice_slope: float = 1.935
     mushy_conduction: float = 2.5
@@ -91,13 +91,18 @@ class FreezingLaw:
 
     def __post_init__(self) -> None:
         """Keep temperature and conduction rising with heat."""
-        positive = (self.latent_k, self.ice_slope, self.mushy_conduction, self.ice_conduction)
+        positive = (self.plateau_k, self.ice_slope, self.mushy_conduction, self.ice_conduction)
         if self.starts_k >= 0 or self.width_k < 0 or min(positive) <= 0:
             raise ValueError(
                 "starts_k must lie below 0 (tissue is not frozen at its baseline), width_k must "
-                "not be negative, latent_k and the ratios must be positive; got "
+                "not be negative, plateau_k and the ratios must be positive; got "
                 f"{self.starts_k}, {self.width_k} and {positive}."
             )
+
+    @property
+    def latent_k(self) -> float:
+        """Heat of freezing, signed like heat content: negative."""
+        return -self.plateau_k
 
     @property
     def ends_k(self) -> float:
@@ -106,7 +111,7 @@ class FreezingLaw:
 
     def slopes(self) -> tuple[tuple[float, float], tuple[float, float]]:
         """Of temperature and of conduction potential over heat: on the plateau, in ice."""
-        plateau = self.width_k / self.latent_k
+        plateau = self.width_k / self.plateau_k
         return (plateau, self.ice_slope), (
             plateau * self.mushy_conduction,
             self.ice_slope * self.ice_conduction,
@@ -120,13 +125,9 @@ class FreezingLaw:
         """Conduction potential, in kelvin of wet tissue, zero at baseline."""
         return self._bent(heat_k, *self.slopes()[1])
 
-    def frozen(self, heat_k: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """Share of the tissue's water that is ice, 0 to 1."""
-        return ((self.starts_k - heat_k) / self.latent_k).clamp(0, 1)
-
     def vapour(self, heat_k: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
-        """None of its water boils."""
-        return heat_k.new_zeros(heat_k.shape)
+        """Share of the tissue's water that is ice, 0 to 1."""
+        return ((self.starts_k - heat_k) / self.plateau_k).clamp(0, 1)
 
     def potential_of(self, excess_k: float) -> float:
         """Conduction potential of a temperature above baseline."""
@@ -140,12 +141,12 @@ class FreezingLaw:
         (_, _), (plateau, ice) = self.slopes()
         if lowest_heat_k >= self.starts_k:
             return 1.0
-        frozen_through = lowest_heat_k <= self.starts_k - self.latent_k
+        frozen_through = lowest_heat_k <= self.starts_k - self.plateau_k
         return max(1.0, plateau, ice if frozen_through else 0.0)
 
     def _bent(self, heat_k: Tensor, plateau: float, ice: float) -> Tensor:
         """Slope 1 down to the plateau, `plateau` over it, `ice` below."""
         below = (self.starts_k - heat_k).clamp_min(0)
-        deep = (below - self.latent_k).clamp_min(0)
+        deep = (below - self.plateau_k).clamp_min(0)
         wet = heat_k.clamp_min(self.starts_k)
         return wet.sub(below, alpha=plateau).sub(deep, alpha=ice - plateau)

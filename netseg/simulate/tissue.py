@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 WATER_LATENT_J_KG = 2.26e6
 BLOOD_J_M3K = 1060.0 * 3617.0
 """rho c of blood (k-Wave's tissue table)."""
-MAY_BE_ZERO = {"perfusion_1_s", "sigma_rise_1_k", "water_fraction", "freeze_width_k"}
+MAY_BE_ZERO = {
+    "perfusion_1_s",
+    "sigma_rise_1_k",
+    "water_fraction",
+    "k_rise_1_k",
+    "freeze_width_k",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,13 +81,8 @@ class Tissue:
             value = getattr(self, f.name)
             if isinstance(value, str):
                 continue
-            may_be_zero = f.name in {
-                "perfusion_1_s",
-                "sigma_rise_1_k",
-                "water_fraction",
-                "k_rise_1_k",
-            }
-            signed = f.name in {"baseline_c", "boil_c"}
+            may_be_zero = f.name in MAY_BE_ZERO
+            signed = f.name in {"baseline_c", "boil_c", "freeze_c"}
             fine = math.isfinite(value) and (signed or value > 0 or (may_be_zero and value == 0))
             if not fine:
                 raise StudyRejectedError(
@@ -126,7 +127,7 @@ class Tissue:
         middle = 0.5 * (self.ice_k_w_mk + self.k_w_mk)
         return FreezingLaw(
             starts_k=self.freeze_c - self.baseline_c,
-            latent_k=self.freeze_latent_j_kg / self.c_j_kgk,
+            plateau_k=self.freeze_latent_j_kg / self.c_j_kgk,
             width_k=self.freeze_width_k,
             ice_slope=self.c_j_kgk / self.ice_c_j_kgk,
             mushy_conduction=middle / self.k_w_mk,
