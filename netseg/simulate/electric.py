@@ -3,7 +3,7 @@
 At 500 kHz, and for the pulses of electroporation, liver conducts more than it displaces, so
 Laplace's equation holds. A needle is held at its voltage through its near-field conductance (see
 `needle`); everything else follows by scaling and superposition. Solved by conjugate gradients,
-warm-started; dot products in fp64. Total power is variational: right to the square of the residual.
+multigrid-preconditioned and warm-started; dot products in fp64. Total power is variational: right to the square of the residual.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.conjugate import conjugate_gradients
 from netseg.simulate.diffusion import MM
+from netseg.simulate.multigrid import Multigrid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,11 +97,13 @@ def unit_field(
     source = torch.zeros_like(start)
     for (kernel, link), volt in zip(electrodes, held, strict=True):
         source.add_(kernel.spread(link, shape), alpha=volt / cell_m3)
-    diagonal = conduction.diagonal() + (
-        sum_over(electrodes, lambda k, g: k.spread_squared(g, shape)) / cell_m3
-    )
+    ties = sum_over(electrodes, lambda kernel, link: kernel.spread(link, shape)) / cell_m3
     potential, iterations = conjugate_gradients(
-        apply, source, start=start, inverse_diagonal=1.0 / diagonal, tolerance=tolerance
+        apply,
+        source,
+        start=start,
+        tolerance=tolerance,
+        precondition=Multigrid.of(conduction, ties=ties),
     )
     joule, power, lines = conduction.dissipation(potential), 0.0, []
     for (kernel, link), volt in zip(electrodes, held, strict=True):
