@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netseg.cli.configuration import config_hash
+from netseg.cli.control_words import control_stations
 from netseg.cli.registry import build
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def build_stations(settings: dict[str, Any]) -> Stations:
 
     device = str(pick_device(settings["device"]))
     margin = build(settings["verify"])
+    segment = build(settings["segment"], **_on(settings["segment"], device))
+    announced = settings["control"]["scan"] is not None
     planner = None
     if settings["plan"]:
         planner = build(
@@ -40,7 +43,7 @@ def build_stations(settings: dict[str, Any]) -> Stations:
             margin_of=smallest_margin(margin),
         )
     return Stations(
-        segment=build(settings["segment"], **_on(settings["segment"], device)),
+        segment=segment,
         masks=MasksBackend(),
         planner=planner,
         ablation=build(settings["simulate"], **_on(settings["simulate"], device)),
@@ -48,6 +51,7 @@ def build_stations(settings: dict[str, Any]) -> Stations:
         rules=build(settings["allocate"]),
         config_sha256=config_hash(settings),
         device=device,
+        control=control_stations(settings, segment, margin) if announced else None,
         segments=_segments(settings["segments"], device),
     )
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 NOT_DECIDING = (
+    "control",
     "input",
     "output",
     "clinical",

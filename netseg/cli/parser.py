@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import netseg
+from netseg.cli.control_words import add_control_words
 from netseg.cli.evaluate_words import add_words
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def _run(verbs: _Verbs) -> None:
     parser.add_argument("--clinical", type=Path, metavar="CASE.yaml|TABLE.csv")
     _add_backend(parser)
     parser.add_argument("--control", type=Path, metavar="STUDY2", help="scan after the ablation")
+    add_control_words(parser)
     parser.add_argument("--format", choices=("text", "json"), default="text")
 
 
@@ -171,13 +173,15 @@ def _simulate(verbs: _Verbs) -> None:
 def _verify(verbs: _Verbs) -> None:
     parser = _verb(verbs, "verify", "Measure the margin of a zone around lesions.")
     parser.add_argument("--lesion", required=True, metavar="MASK")
-    parser.add_argument("--zone", metavar="MASK")
-    parser.add_argument("--liver", metavar="MASK")
+    parser.add_argument("--liver", metavar="MASK", help="the liver, on the grid of the lesions")
     parser.add_argument(
         "--observed", action="store_true", help="the zone was seen after the ablation"
     )
-    parser.add_argument("--pre", type=Path, metavar="SCAN", help="planning scan")
-    parser.add_argument("--post", type=Path, metavar="SCAN", help="control scan")
+    parser.add_argument("--pre", type=Path, metavar="SCAN", help="planning scan, with the lesions")
+    parser.add_argument("--post", type=Path, metavar="SCAN", help="control scan, with the zone")
+    parser.add_argument("--modality", choices=("CT", "MR"), help="of bare image files")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    add_control_words(parser)
     parser.add_argument("-o", "--output", type=Path, metavar="OUT")
     parser.add_argument("--format", choices=("text", "json"), default="text")
     _accept_overrides(parser)

@@ -28,6 +28,8 @@ TARGETS: Mapping[str, str] = {
     "couinaud": "netseg.segment.couinaud:SegmentsModel",
     "planner": "netseg.plan:Planner",
     "bioheat_model": "netseg.simulate:BioheatModel",
+    "registration": "netseg.register.settings:RegistrationSettings",
+    "classic_zone": "netseg.verify.zone:ClassicZone",
     "margin_rule": "netseg.verify:MarginRule",
     "rule_set": "netseg.allocate:load_rules",
     # training

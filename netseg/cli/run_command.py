@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from netseg.domain.clinical import ClinicalFindings
     from netseg.pipeline import BatchOutcome
+    from netseg.pipeline.control_files import ControlFiles
     from netseg.study import FoundStudy, ReadHints
 
 log = logging.getLogger(__name__)
@@ -28,18 +29,12 @@ def execute(words: argparse.Namespace) -> int:
     """Compose the configuration from the words and run it."""
     from netseg.cli.configuration import compose
 
-    if words.control is not None:
-        raise UsageError(
-            Code.NOT_BUILT_YET,
-            "`--control` needs the registration of two scans, which is not built yet.",
-            hint="Run the planning study alone, and `netseg verify --lesion MASK --zone MASK "
-            "--observed` with masks that lie on one grid.",
-        )
     settings = compose("infer", [*backend_overrides(words), *words.overrides])
     say_settings(settings, words)
     if words.weights is not None:
         settings["segment"]["weights"] = str(words.weights)
     settings["clinical"] = words.clinical or settings["clinical"]
+    say_control(settings["control"], words)
     return run(settings, output_format=words.format)
 
 
@@ -96,12 +91,56 @@ def run(settings: dict[str, Any], *, output_format: str = "text") -> int:
 
         return report_studies(found, hints, output_format)
     stations = build_stations(settings)
+    control = announced_control(settings["control"], found)
     resume = bool(settings["batch"]["resume"])
-    job = WholeWay(stations=stations, hints=hints, cases=cases, resume=resume)
+    job = WholeWay(stations=stations, hints=hints, cases=cases, control=control, resume=resume)
     with output_lock(out):
         outcome = run_batch(found, out, job)
     sys.stdout.write(answer(outcome, out, "report.html", output_format))
     return outcome.exit_code
+
+
+def say_control(control: dict[str, Any], words: argparse.Namespace) -> None:
+    """Let what the command line says about a control scan win over the configuration."""
+    control["scan"] = words.control or control["scan"]
+    for name, said in (("zone", words.zone), ("liver", words.liver_post)):
+        control[name] = said or control[name]
+    control["landmarks"] = words.landmarks or control["landmarks"]
+    control["same_patient"] = words.same_patient or control["same_patient"]
+
+
+def announced_control(
+    control: Mapping[str, Any], found: Sequence[FoundStudy]
+) -> ControlFiles | None:
+    """The control scan of the one study that is run; None without.
+
+    Raises:
+        UsageError: If masks are given without a scan, or one scan for many studies.
+    """
+    from netseg.pipeline.control_files import ControlFiles
+
+    if not control["scan"]:
+        if said := [name for name, value in control.items() if value]:
+            raise UsageError(
+                Code.CONFIG_RANGE,
+                f"{', '.join(said)} of a control scan, and no control scan was given.",
+                hint="Say --control STUDY2 too.",
+            )
+        return None
+    if len(found) > 1:
+        raise UsageError(
+            Code.CONFIG_RANGE,
+            f"one control scan cannot belong to {len(found)} studies.",
+            hint="Run each patient with a control scan of its own.",
+        )
+    landmarks = control["landmarks"]
+    return ControlFiles(
+        scan=Path(control["scan"]),
+        zone=control["zone"],
+        liver=control["liver"],
+        landmarks=Path(landmarks) if landmarks else None,
+        same_patient=bool(control["same_patient"]),
+    )
 
 
 def find(settings: dict[str, Any]) -> tuple[FoundStudy, ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from netseg.domain.ablation import AblationPlan, AblationZone
     from netseg.domain.allocation import Allocation
     from netseg.domain.clinical import ClinicalFindings
+    from netseg.domain.control import ControlCheck
     from netseg.domain.errors import Notice
     from netseg.domain.findings import Findings
     from netseg.domain.margin import MarginReport
@@ -31,7 +32,9 @@ class StudyResult:
         plan: Needles and energy; None where planning was switched off.
         zone: Union of all zones on the segmentation's grid; None without any.
         zones: Zone expected per lesion id, each on its own local grid (same frame, a crop).
-        margin: Margins of the lesions against the union; None without zones.
+        margin: Margins of the lesions against the union, as the plan predicts them; None without
+            zones.
+        control: What a control scan showed; None without one.
         allocation: The treatment proposal.
         doubt: How the proposal depends on the outlines, in lines for a reader; empty where there is
             no lesion list to draw from.
@@ -47,7 +50,13 @@ class StudyResult:
     zone: AblationZone | None
     zones: Mapping[int, AblationZone] = field(default_factory=dict["int", "AblationZone"])
     margin: MarginReport | None
+    control: ControlCheck | None = None
     allocation: Allocation
     doubt: tuple[str, ...] = ()
     provenance: Provenance
     warnings: tuple[Notice, ...] = ()
+
+    @property
+    def judged(self) -> MarginReport | None:
+        """The margins that count: those seen in a control scan, else the plan's prediction."""
+        return self.margin if self.control is None else self.control.margin

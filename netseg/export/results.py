@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from netseg.export.atomic import make_folder, write_atomically
+from netseg.export.control import control_images
 from netseg.export.document import to_json
 from netseg.export.guard import require_text_without_secrets
 from netseg.export.image import write_image
@@ -62,8 +63,10 @@ def _texts(result: StudyResult, documents: Mapping[str, Mapping[str, Any]]) -> d
         own["plan"] = plan_document(result.plan)
     if result.zones or result.zone is not None:
         own["zone"] = zone_document(result.zones, result.zone)
-    if result.margin is not None:
-        own["margin"] = margin_document(result.margin)
+    if result.judged is not None:
+        own["margin"] = margin_document(result.judged)
+    if result.control is not None and result.margin is not None:
+        own["margin_predicted"] = margin_document(result.margin)
     twice = sorted(own.keys() & documents.keys())
     if twice:
         raise ValueError(f"documents handed in must not replace export's own; got {twice}.")
@@ -82,4 +85,6 @@ def _images(result: StudyResult) -> dict[str, Mask | LabelMap]:
         images["zone.nii.gz"] = result.zone.mask
     elif result.zones:
         images["zone.nii.gz"] = zone_on(segmentation.lesions.grid, result.zones)
+    if result.control is not None:
+        images |= control_images(result.control)
     return images

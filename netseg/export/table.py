@@ -41,7 +41,7 @@ def lesions_csv(findings: Findings) -> bytes:
 
 def summary_row(result: StudyResult, state: str) -> dict[str, Any]:
     """One study's row of a batch's `summary.csv`."""
-    findings, margin, allocation = result.findings, result.margin, result.allocation
+    findings, margin, allocation = result.findings, result.judged, result.allocation
     return {
         "case": result.study.case_id,
         "state": state,

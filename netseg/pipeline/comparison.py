@@ -13,6 +13,7 @@ from netseg.findings import measure
 from netseg.findings.course import RECIST_LIKE, Criteria, Dates, follow
 from netseg.findings.size import slice_axis
 from netseg.findings.timeline import match_lesions
+from netseg.pipeline.same_patient import strangers
 from netseg.segment import MasksBackend
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def compare_dates(
     )
     found = follow(dates, groups, alignment, gate_mm=gate_mm, criteria=criteria)
     said = [
-        *_strangers(first, second),
+        *strangers(first, second),
         *_dated("first", (*first.warnings, *one.warnings, *found.first.warnings)),
         *_dated("second", (*second.warnings, *other.warnings, *found.second.warnings)),
     ]
@@ -89,16 +90,3 @@ def _align(one: Segmentation, other: Segmentation, *, same_frame: bool) -> Align
     from netseg.register.livers import align_livers
 
     return align_livers(one.liver, other.liver)
-
-
-def _strangers(first: Study, second: Study) -> tuple[Notice, ...]:
-    """Two patients are told apart by what their headers have in common: nothing."""
-    if not (first.secrets and second.secrets) or first.secrets & second.secrets:
-        return ()
-    return (
-        Notice(
-            code=Code.PATIENT_MISMATCH,
-            message="the headers of the two studies have no identifier in common.",
-            hint="Make sure that both are of one patient.",
-        ),
-    )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from netseg.domain import Grid, LabelMap, Study
     from netseg.domain.clinical import ClinicalFindings
+    from netseg.pipeline.control_files import ControlFiles
     from netseg.pipeline.stations import Stations
     from netseg.study import FoundStudy, ReadHints
 
@@ -47,12 +48,14 @@ class WholeWay:
         hints: What the user says about the images.
         cases: Clinical facts by case id; None where none were given. A study without facts among
             others that have some is warned about.
+        control: Files of a scan made after the ablation; for one study only.
         resume: Keep results of the same input, configuration, facts and version.
     """
 
     stations: Stations
     hints: ReadHints
     cases: Mapping[str, ClinicalFindings] | None = None
+    control: ControlFiles | None = None
     resume: bool = False
 
     def __call__(self, found: FoundStudy, folder: Path) -> StudyOutcome:
@@ -66,9 +69,10 @@ class WholeWay:
         watch = Stopwatch()
         with watch.station("study"):
             study = _read(found, self.hints)
+            control = None if self.control is None else self.control.read(self.hints)
         if self.cases is not None and case is None:
             study = replace(study, warnings=(*study.warnings, NO_ROW))
-        result = process_study(study, self.stations, case, watch)
+        result = process_study(study, self.stations, case, watch, control=control)
         state = state_of((), result.warnings)
         row = summary_row(result, state)
         write_study(
@@ -87,8 +91,9 @@ class WholeWay:
     def _fingerprint(self, found: FoundStudy, case: ClinicalFindings | None) -> str:
         masks = [m for m in (self.hints.liver, self.hints.lesions, self.hints.spleen) if m]
         files = [Path(m.rsplit(":", 1)[0]) if not Path(m).exists() else Path(m) for m in masks]
-        made_with = (self.stations.config_sha256, repr(case), repr(self.hints))
-        return fingerprint([found.path, *files], *made_with)
+        made_with = (self.stations.config_sha256, repr(case), repr(self.hints), repr(self.control))
+        seen = () if self.control is None else self.control.paths
+        return fingerprint([found.path, *files, *seen], *made_with)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from netseg.pipeline.outlines import told_of_limits, with_liver
 if TYPE_CHECKING:
     from netseg.allocate import RuleSet
     from netseg.domain import AblationModel, Segmentation, Study
+    from netseg.pipeline.control import ControlStations
     from netseg.plan import Planner
     from netseg.verify import MarginRule
 
@@ -47,6 +48,7 @@ class Stations:
         rules: The treatment rules.
         config_sha256: Hash of the configuration all of this was built from.
         device: Where networks and simulations run, "cpu" or "cuda:N".
+        control: Who checks a control scan; None leaves control scans out.
         segments: Tells Couinaud's segments apart; None leaves them to the findings' approximation.
     """
 
@@ -58,6 +60,7 @@ class Stations:
     rules: RuleSet
     config_sha256: str
     device: str
+    control: ControlStations | None = None
     segments: SegmentsPart | None = None
 
     def outline(self, study: Study) -> Segmentation:

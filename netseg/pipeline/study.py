@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import netseg
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from netseg.domain import Grid, LabelMap, Segmentation, Study
     from netseg.domain.clinical import ClinicalFindings
+    from netseg.pipeline.control import ControlScan
     from netseg.pipeline.stations import Stations
 
 
@@ -28,6 +30,7 @@ def process_study(
     case: ClinicalFindings | None = None,
     watch: Stopwatch | None = None,
     obstacles: Callable[[Grid], LabelMap] | None = None,
+    control: ControlScan | None = None,
 ) -> StudyResult:
     """Carry one study through all stations.
 
@@ -38,6 +41,7 @@ def process_study(
         watch: Notes how long each station took.
         obstacles: Reads what a needle must not cross, beyond what the planner finds itself, on the
             grid of the segmented series.
+        control: A scan made after the ablation; its margins count, the plan's are kept beside.
 
     Returns:
         Everything the stations said; nothing is written.
@@ -46,6 +50,8 @@ def process_study(
         StudyRejectedError: If a station cannot answer for this study.
     """
     watch = watch or Stopwatch()
+    if control is not None:
+        study = replace(study, secrets=study.secrets | control.study.secrets)
     with watch.station("segment"):
         segmentation = stations.outline(study)
     with watch.station("findings"):
@@ -64,12 +70,20 @@ def process_study(
             margin = stations.margin.check(
                 segmentation.lesions, zone, observed=False, liver=segmentation.liver
             )
+    seen = None
+    if control is not None and stations.control is not None:
+        from netseg.pipeline.control import check_control
+
+        with watch.station("control"):
+            seen = check_control(study, segmentation, control, stations.control)
     with watch.station("allocate"):
         clinical = combine(case, findings, margin)
+        if seen is not None:
+            clinical = combine(clinical, None, seen.margin)
         clinical = told_by_images(clinical, study, segmentation, findings)
         allocation = argued(allocate(clinical, stations.rules), clinical, stations.rules)
         doubt = told_doubt(clinical, stations.rules)
-    said = (study, segmentation, findings, plan, margin)
+    said = (study, segmentation, findings, plan, margin, seen)
     return StudyResult(
         study=study,
         segmentation=segmentation,
@@ -79,18 +93,24 @@ def process_study(
         zone=zone,
         zones=zones,
         margin=margin,
+        control=seen,
         allocation=allocation,
         doubt=doubt,
-        provenance=_provenance(study, segmentation, stations),
+        provenance=_provenance(study, segmentation, stations, control),
         warnings=tuple(w for station in said if station is not None for w in station.warnings),
     )
 
 
-def _provenance(study: Study, segmentation: Segmentation, stations: Stations) -> Provenance:
+def _provenance(
+    study: Study, segmentation: Segmentation, stations: Stations, control: ControlScan | None
+) -> Provenance:
+    inputs = {s.key: s.input_sha256 for s in study.series}
+    if control is not None:
+        inputs |= {f"control {s.key}": s.input_sha256 for s in control.study.series}
     return Provenance(
         netseg_version=netseg.__version__,
         config_sha256=stations.config_sha256,
         weights_sha256=segmentation.provenance.weights_sha256,
-        input_sha256={s.key: s.input_sha256 for s in study.series},
+        input_sha256=inputs,
         rules_sha256=stations.rules.sha256,
     )

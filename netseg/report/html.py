@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netseg.domain import Code, EnvironmentFaultError
 from netseg.report import wording
+from netseg.report.control import control_view
 from netseg.report.lesion_pictures import lesion_pictures
 from netseg.report.overview import Overview
 from netseg.report.scene import pictured, set_stage
@@ -21,6 +22,7 @@ from netseg.report.view import page_of
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from netseg.domain.control import ControlCheck
     from netseg.domain.result import StudyResult
     from netseg.report.panel import Picture
 
@@ -62,14 +64,15 @@ def write_report(result: StudyResult, folder: Path, layout: ReportLayout | None 
     Raises:
         EnvironmentFaultError: DISK_FULL or OUTPUT_UNWRITABLE.
     """
-    from markupsafe import Markup
-
     layout = layout or ReportLayout()
     stage = set_stage(result)
     shown = pictured(result, stage, layout.pictured_lesions)
     pictures = {lesion.id: lesion_pictures(stage, lesion.id) for lesion in shown}
     overview = Overview(stage)
     page = page_of(result, pictures)
+    control = (
+        None if result.control is None else control_view(result.control, layout.pictured_lesions)
+    )
     html = (
         _environment()
         .get_template("report.html.j2")
@@ -77,7 +80,8 @@ def write_report(result: StudyResult, folder: Path, layout: ReportLayout | None 
             result=result,
             page=page,
             overview=overview.picture(),
-            style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+            control=control,
+            style=_style(),
         )
     )
     headline = f"case {result.study.case_id}: {_route(result)}"
@@ -87,10 +91,38 @@ def write_report(result: StudyResult, folder: Path, layout: ReportLayout | None 
     return folder / "report.html"
 
 
+def write_control_report(
+    check: ControlCheck, folder: Path, layout: ReportLayout | None = None
+) -> Path:
+    """Write `margin.html` into `folder`: a control scan's margins on a page of their own.
+
+    Args:
+        check: What the control scan showed.
+        folder: Created when absent.
+        layout: What a reader can choose.
+
+    Returns:
+        Path of the page.
+
+    Raises:
+        EnvironmentFaultError: DISK_FULL or OUTPUT_UNWRITABLE.
+    """
+    view = control_view(check, (layout or ReportLayout()).pictured_lesions)
+    page = _environment().get_template("control_page.html.j2")
+    _write(folder / "margin.html", page.render(view=view, style=_style()).encode())
+    return folder / "margin.html"
+
+
 def plain(text: str) -> str:
     """A text without control characters, terminal escapes and marks that turn its direction."""
     shown = (c if c.isprintable() or c == "\n" else " " for c in text if ord(c) not in HIDDEN)
     return "".join(shown)
+
+
+def _style() -> Any:
+    from markupsafe import Markup
+
+    return Markup((TEMPLATES / "style.css").read_text(encoding="utf-8"))
 
 
 def _route(result: StudyResult) -> str:

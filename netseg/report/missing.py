@@ -46,7 +46,7 @@ def _missing_images(result: StudyResult) -> Iterator[str]:
 
 
 def _missing_plan(result: StudyResult) -> Iterator[str]:
-    plan, margin = result.plan, result.margin
+    plan, margin = result.plan, result.judged
     if plan is None:
         yield "No ablation was planned."
     else:

@@ -14,6 +14,8 @@ import numpy as np
 from netseg.report.plane import Plane, sample
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import Shaped
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -85,6 +87,8 @@ class Scene:
         outlines: Borders drawn on top.
         probes: Needles drawn on top.
         fusion: A PET and its window, laid over the image in colour.
+        through: Where points of the picture lie in the image (LPS both), for an image of another
+            frame that was registered; None for an image of the picture's own frame.
     """
 
     series: Series
@@ -92,6 +96,7 @@ class Scene:
     outlines: tuple[Outline, ...] = ()
     probes: tuple[Probe, ...] = ()
     fusion: tuple[Series, Window] | None = None
+    through: Callable[[np.ndarray], np.ndarray] | None = None
 
     def of_series(self, series: Series, window: Window) -> Self:
         """The same on another series."""
@@ -169,7 +174,8 @@ def draw_panel(axes: Axes, plane: Plane, scene: Scene, *, pixel_mm: float, title
     """Draw a cut with everything on it into `axes`, one millimetre as long right as down."""
     points = plane.points_mm(pixel_mm)
     volume = scene.series.volume
-    image = sample(volume.values, volume.grid, points, outside=np.nan)
+    there = points if scene.through is None else scene.through(points)
+    image = sample(volume.values, volume.grid, there, outside=np.nan)
     prepare(axes, plane)
     axes.imshow(
         image,

@@ -142,7 +142,7 @@ def _lesion_view(
         unplanned=next((u for u in unplanned if u.lesion_id == lesion.id), None),
         margin=margin,
         verdict="" if report is None or margin is None else verdict_text(report, margin),
-        tone=_tone(margin),
+        tone=tone_of(margin),
         bars=() if margin is None else histogram_bars(margin.histogram_mm),
         pictures=pictures,
     )
@@ -171,7 +171,8 @@ def _band(edge: float) -> str:
     return "0_to_5" if edge < 5 else "5_to_10" if edge < 10 else "above_10"
 
 
-def _tone(margin: LesionMargin | None) -> str:
+def tone_of(margin: LesionMargin | None) -> str:
+    """How a verdict is coloured: "good", "unsure", "bad" or "unknown"."""
     if margin is None or margin.verdict is Verdict.NOT_ASSESSABLE:
         return "unknown"
     good = {Verdict.A0: "good", Verdict.A0_UNCERTAIN: "unsure"}

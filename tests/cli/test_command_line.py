@@ -72,6 +72,18 @@ def test_overrides_may_stand_anywhere_among_the_options():
     assert words.quiet
 
 
-def test_a_control_scan_is_refused_until_registration_is_built(capsys: pytest.CaptureFixture[str]):
-    assert main(["run", "-i", "x", "-o", "y", "--control", "z"]) == 2
-    assert "NOT_BUILT_YET" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("words", "met"),
+    [
+        (["verify", "--lesion", "m", "--pre", "a"], "--pre needs --post"),
+        (["verify", "--lesion", "m", "--post", "a"], "--post needs --pre"),
+        (["verify", "--lesion", "m"], "--zone is missing"),
+        (["verify", "--lesion", "m", "--zone", "z", "--liver-post", "l"], "belongs to a control"),
+        (["verify", "--lesion", "m", "--zone", "z", "--same-patient"], "belongs to a control"),
+    ],
+)
+def test_half_a_control_scan_is_refused(
+    words: list[str], met: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(words) == 2
+    assert met in capsys.readouterr().err
