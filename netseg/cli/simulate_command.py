@@ -2,43 +2,116 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from netseg.domain import LabelMap
+    from netseg.simulate.plan_file import SimulationPlan
     from netseg.simulate.plan_run import SimulationResult
+
+INTERRUPTED = 130
+RECORD, SEAL = "run.json", "zone.json"
 
 
 def execute(words: argparse.Namespace) -> int:
-    """Read the plan, simulate it, write maps and zone."""
-    from netseg.pipeline import output_lock
+    """Read the plan, simulate it, write maps, zone and pictures; all of it or nothing."""
     from netseg.simulate.plan_file import read_plan
-    from netseg.simulate.plan_run import simulate_plan
+    from netseg.simulate.plan_run import plan_grid
 
     plan = read_plan(words.plan)
     tissue = _read_tissue(words.tissue) if words.tissue else None
-    start = time.perf_counter()
-    result = simulate_plan(plan, tissue, device=words.device)
-    wall_s = time.perf_counter() - start
-    with output_lock(words.output):
-        _write(result, wall_s, words.device, words.output)
-    document = result.document
-    if words.format == "json":
-        sys.stdout.write(json.dumps(document, indent=2) + "\n")
-        return 0
-    low, high = document["volume_band_ml"]
-    sizes = " x ".join(f"{d:.1f}" for d in document["diameters_mm"])
-    sys.stdout.write(
-        f"zone {document['volume_ml']:.1f} ml (damage models: {low:.1f} to {high:.1f} ml), "
-        f"{sizes} mm, hottest {document['max_temperature_c']:.1f} °C\n"
-    )
+    plan_grid(plan, tissue)  # what is wrong with the two is said before anything is written
+    reached = [0.0]
+    try:
+        result = _run(words, plan, tissue, reached)
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"netseg simulate: interrupted after {reached[0]:.0f} of {plan.total_s:.0f} simulated "
+            f"seconds; nothing was written to {words.output}.\n"
+        )
+        return INTERRUPTED
+    _answer(result, words.format)
     return 0
+
+
+def _run(
+    words: argparse.Namespace, plan: SimulationPlan, tissue: LabelMap | None, reached: list[float]
+) -> SimulationResult:
+    """Simulate and write under the output folder's lock."""
+    from netseg.cli.simulate_pictures import pictured_points, write_pictures
+    from netseg.export import written_together
+    from netseg.pipeline import output_lock
+    from netseg.simulate.plan_run import simulate_plan
+
+    out: Path = words.output
+    with (
+        _no_empty_folder(out),
+        output_lock(out),
+        written_together(out, record=RECORD, seal=SEAL) as folder,
+    ):
+        wall, process = time.perf_counter(), time.process_time()
+        with _bar(words, plan, reached) as progress:
+            result = simulate_plan(
+                plan,
+                tissue,
+                device=words.device,
+                progress=progress,
+                pictured_mm=pictured_points(plan, tissue),
+            )
+        wall, process = time.perf_counter() - wall, time.process_time() - process
+        _write(result, folder)
+        write_pictures(plan, result, folder)
+        _record(plan, result, {"wall_s": wall, "process_s": process}, folder)
+    return result
+
+
+@contextmanager
+def _no_empty_folder(out: Path) -> Iterator[None]:
+    """Remove the output folder again where a run that made it left nothing in it."""
+    there = out.exists()
+    try:
+        yield
+    finally:
+        if not there and out.is_dir() and not any(out.iterdir()):
+            out.rmdir()
+
+
+@contextmanager
+def _bar(
+    words: argparse.Namespace, plan: SimulationPlan, reached: list[float]
+) -> Iterator[Callable[[float], None]]:
+    """A bar of simulated time on stderr, where somebody looks at it."""
+    if words.quiet or words.log_json or not sys.stderr.isatty():
+
+        def note(time_s: float) -> None:
+            reached[0] = time_s
+
+        yield note
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f} of {task.total:.0f} simulated s"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(plan.protocol.modality.value, total=plan.total_s)
+
+        def show(time_s: float) -> None:
+            reached[0] = time_s
+            bar.update(task, completed=time_s)
+
+        yield show
 
 
 def _read_tissue(spec: str) -> LabelMap:
@@ -47,15 +120,48 @@ def _read_tissue(spec: str) -> LabelMap:
     return read_labels(spec)
 
 
-def _write(result: SimulationResult, wall_s: float, device: str, out: Path) -> None:
-    import netseg
+def _write(result: SimulationResult, folder: Path) -> None:
     from netseg.export import write_document, write_image
 
-    write_image(out / "zone.nii.gz", result.zone.mask)
-    write_image(out / "hottest_c.nii.gz", result.hottest)
-    write_image(out / "final_c.nii.gz", result.final)
+    write_image(folder / "zone.nii.gz", result.zone.mask)
+    for name, field in result.fields.items():
+        write_image(folder / f"{name}.nii.gz", field)
     for name, depth in result.depth.items():
-        write_image(out / f"damage_{name}.nii.gz", depth)
-    write_document(out / "zone.json", dict(result.document))
-    run = {"netseg_version": netseg.__version__, "wall_s": wall_s, "device": device}
-    write_document(out / "run.json", {**run, **result.run})
+        write_image(folder / f"damage_{name}.nii.gz", depth)
+    write_document(folder / SEAL, result.document)
+
+
+def _record(
+    plan: SimulationPlan, result: SimulationResult, times: Mapping[str, float], folder: Path
+) -> None:
+    """Times, steps, speed and device, and the list of the run's files."""
+    import netseg
+    from netseg.export import write_document
+
+    files = sorted({file.name for file in folder.iterdir()} | {RECORD})
+    updates = int(result.run["heat_updates"]) * int(result.run["cells"])
+    record: dict[str, Any] = {
+        "netseg_version": netseg.__version__,
+        **times,
+        "simulated_s": plan.total_s,
+        **result.run,
+        "cell_updates": updates,
+        "cell_updates_per_s": updates / max(times["wall_s"], 1e-9),
+        "files": files,
+    }
+    write_document(folder / RECORD, record)
+
+
+def _answer(result: SimulationResult, output_format: str) -> None:
+    from netseg.export import to_json
+
+    document = result.document
+    if output_format == "json":
+        sys.stdout.write(to_json(document).decode())
+        return
+    low, high = document["volume_band_ml"]
+    sizes = " x ".join(f"{d:.1f}" for d in document["diameters_mm"])
+    sys.stdout.write(
+        f"zone {document['volume_ml']:.1f} ml (damage models: {low:.1f} to {high:.1f} ml), "
+        f"{sizes} mm, hottest {document['max_temperature_c']:.1f} °C\n"
+    )

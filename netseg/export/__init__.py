@@ -3,7 +3,9 @@
 from netseg.export.atomic import make_folder, write_atomically
 from netseg.export.batch import write_batch
 from netseg.export.comparison import comparison_document
+from netseg.export.control import write_control
 from netseg.export.document import to_json, write_document
+from netseg.export.folder import written_together
 from netseg.export.guard import require_no_secrets
 from netseg.export.image import write_image
 from netseg.export.margin import margin_document
@@ -41,9 +43,11 @@ __all__ = [
     "to_json",
     "write_atomically",
     "write_batch",
+    "write_control",
     "write_document",
     "write_image",
     "write_results",
+    "written_together",
     "zone_document",
     "zone_on",
 ]

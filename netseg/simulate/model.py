@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, final
 
 import numpy as np
@@ -11,54 +9,22 @@ import torch
 
 from netseg.domain.ablation import AblationModality, AblationZone, Evidence
 from netseg.domain.codes import Code
-from netseg.domain.errors import EnvironmentFaultError, StudyRejectedError
+from netseg.domain.errors import StudyRejectedError
 from netseg.domain.point import PointMm
-from netseg.simulate.control import controller_for
 from netseg.simulate.damage import damage_model
 from netseg.simulate.devices import load_device
-from netseg.simulate.drive import Timing
-from netseg.simulate.scene import PlacedProbe, Scene, assemble, tip_index
-from netseg.simulate.solver import run
+from netseg.simulate.scene import PlacedProbe, Scene, tip_index
+from netseg.simulate.scene_run import Simulated, choose_device, energy_document, simulate_scene
 from netseg.simulate.surface import Shape, measure_shape, zone_mask
-from netseg.simulate.threads import threads_for
 from netseg.simulate.tissue import Tissue, load_tissue
 from netseg.simulate.window import window_for
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from jaxtyping import Float
+    from collections.abc import Sequence
 
     from netseg.domain.ablation import Ablation, AblationProtocol
     from netseg.domain.grid import Grid
-    from netseg.simulate.damage import DamageModel
-    from netseg.simulate.ledger import Ledger
     from netseg.simulate.vessel import Vessel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Simulated:
-    """One run on its window, in numpy.
-
-    Attributes:
-        window: The simulation grid.
-        depth: Depth of the zone by damage model, positive inside; the first is the zone.
-        hottest_c: Highest temperature of each cell.
-        final_c: Temperature at the end.
-        volumes_ml: Volume by damage model.
-        energy: Energy balance.
-        trace: Time series.
-        run: Steps, evaluations, pauses: for provenance.
-    """
-
-    window: Grid
-    depth: Mapping[str, Float[np.ndarray, "i j k"]]
-    hottest_c: Float[np.ndarray, "i j k"]
-    final_c: Float[np.ndarray, "i j k"]
-    volumes_ml: Mapping[str, float]
-    energy: Ledger
-    trace: Mapping[str, tuple[float, ...]]
-    run: Mapping[str, int]
 
 
 SPACING_MM = {AblationModality.MWA: 3.0, AblationModality.RFA: 2.0}  # see `BioheatModel`
@@ -217,83 +183,6 @@ class BioheatModel:
         }
 
 
-def simulate_scene(
-    scene: Scene,
-    protocol: AblationProtocol,
-    models: Sequence[DamageModel],
-    *,
-    like: torch.Tensor,
-    step_s: float = 1.0,
-) -> Simulated:
-    """Run one scene and bring its fields back to numpy.
-
-    Args:
-        scene: Grid, probes, tissue.
-        protocol: Energy.
-        models: Damage models, at least one.
-        like: A tensor of the type and device to compute with.
-        step_s: Step of control and damage.
-
-    Raises:
-        StudyRejectedError: If the scene cannot be simulated as given.
-    """
-    if not models:
-        raise StudyRejectedError(
-            Code.SIMULATION_REFUSED, "a zone needs at least one damage model; got none."
-        )
-    problem, applicator = assemble(scene, protocol, like=like)
-    controller = controller_for(protocol)
-    timing = Timing(duration_s=protocol.duration_s, step_s=step_s)
-    with threads_for(math.prod(scene.grid.shape)):
-        outcome = run(problem, applicator, controller, models, timing)
-    depth = {m.name: _numpy(m.depth(outcome.damage[m.name])) for m in models}
-    return Simulated(
-        window=scene.grid,
-        depth=depth,
-        hottest_c=_numpy(outcome.hottest_k) + problem.baseline_c,
-        final_c=_numpy(outcome.excess_k) + problem.baseline_c,
-        volumes_ml={n: measure_shape(d, scene.grid).volume_ml for n, d in depth.items()},
-        energy=outcome.energy,
-        trace={name: tuple(values) for name, values in outcome.trace.items()},
-        run={"steps": outcome.steps, "heat_updates": outcome.updates, "pauses": outcome.pauses},
-    )
-
-
-def energy_document(energy: Ledger) -> dict[str, float]:
-    """The energy balance by name, in joules; `balance_error` is a share."""
-    return {
-        "delivered": energy.delivered,
-        "stored": energy.stored,
-        "latent": energy.latent,
-        "perfusion": energy.perfusion,
-        "coolant": energy.coolant,
-        "boundary": energy.boundary,
-        "balance_error": energy.balance_error,
-    }
-
-
-def choose_device(name: str) -> torch.device:
-    """The torch device of a `--device` value.
-
-    Raises:
-        EnvironmentFaultError: If CUDA is asked for and not there.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chosen = torch.device(name)
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise EnvironmentFaultError(
-            Code.SIMULATION_REFUSED,
-            f"device {name} was asked for, but torch sees no CUDA device.",
-            hint="Use `--device cpu` or `auto`.",
-        )
-    return chosen
-
-
 def _local(probe: PlacedProbe, window: Grid) -> np.ndarray:
     tip = window.to_index(probe.tip_mm.as_array()[None])[0]
     return np.concatenate((tip, window.directions.T @ np.array(probe.direction)))
-
-
-def _numpy(field: torch.Tensor) -> np.ndarray:
-    return field.detach().cpu().numpy()

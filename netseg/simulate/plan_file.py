@@ -66,6 +66,11 @@ class SimulationPlan:
     step_s: float = 1.0
     cooling_s: float = 60.0
 
+    @property
+    def total_s(self) -> float:
+        """Simulated time in all."""
+        return self.protocol.duration_s + self.cooling_s
+
 
 def read_plan(path: Path) -> SimulationPlan:
     """Read a plan file.

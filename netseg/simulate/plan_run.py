@@ -10,18 +10,26 @@ import torch
 
 from netseg.domain.ablation import AblationZone, Evidence
 from netseg.domain.codes import Code
-from netseg.domain.errors import StudyRejectedError
+from netseg.domain.errors import GridMismatchError, StudyRejectedError
+from netseg.domain.grid import describe
 from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
 from netseg.simulate.damage import damage_model
-from netseg.simulate.model import choose_device, energy_document, simulate_scene
+from netseg.simulate.recorder import Frame, Recorder, frame_times_s
 from netseg.simulate.scene import Scene
+from netseg.simulate.scene_run import choose_device, energy_document, simulate_scene
 from netseg.simulate.surface import measure_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from netseg.simulate.model import Simulated
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from netseg.domain.grid import Grid
     from netseg.simulate.plan_file import SimulationPlan
+    from netseg.simulate.scene_run import Simulated
+
+LIKE_MM = 0.01  # a plan's own grid and a label image agree when their cells differ by no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,24 +38,63 @@ class SimulationResult:
 
     Attributes:
         zone: The zone of the first damage model on the plan's grid.
-        hottest: Highest temperature per cell, Celsius.
-        final: Temperature at the end, Celsius.
+        fields: Maps by file name: "hottest_c", "final_c", …
         depth: Depth of the zone by damage model: natural logarithm of damage over lethal damage
             (three-state model: lost viability beyond the threshold); positive inside.
         document: Content of zone.json.
         run: Steps and operator evaluations, for run.json; times are the caller's to measure.
+        frames: Pictures of the plane that was asked for.
     """
 
     zone: AblationZone
-    hottest: Volume
-    final: Volume
+    fields: Mapping[str, Volume]
     depth: Mapping[str, Volume]
     document: Mapping[str, Any]
-    run: Mapping[str, int]
+    run: Mapping[str, Any]
+    frames: tuple[Frame, ...] = ()
+
+    @property
+    def hottest(self) -> Volume:
+        """Highest temperature per cell, Celsius."""
+        return self.fields["hottest_c"]
+
+
+def plan_grid(plan: SimulationPlan, tissue: LabelMap | None = None) -> Grid:
+    """The simulation grid: the label image's where there is one, else the plan's own.
+
+    Raises:
+        StudyRejectedError: If there is neither.
+        GridMismatchError: If there are both and their cells differ.
+    """
+    if tissue is None and plan.grid is None:
+        raise StudyRejectedError(
+            Code.SIMULATION_REFUSED,
+            "the plan has no grid and no label image was given.",
+            hint="Add `grid: {shape: …, spacing_mm: …}` or pass `--tissue LABELS.nii.gz`.",
+        )
+    if tissue is None:
+        return plan.grid  # pyright: ignore[reportReturnType]
+    own = plan.grid
+    if own is not None and (
+        own.shape != tissue.grid.shape
+        or not np.allclose(own.spacing_mm, tissue.grid.spacing_mm, atol=LIKE_MM)
+    ):
+        raise GridMismatchError(
+            Code.GRID_MISMATCH,
+            f"the plan's own grid, {describe(own)}, is not the label image's: "
+            f"{describe(tissue.grid)}.",
+            hint="Leave `grid` out of the plan: the label image gives it, and the coordinates.",
+        )
+    return tissue.grid
 
 
 def simulate_plan(
-    plan: SimulationPlan, tissue: LabelMap | None = None, *, device: str = "auto"
+    plan: SimulationPlan,
+    tissue: LabelMap | None = None,
+    *,
+    device: str = "auto",
+    progress: Callable[[float], None] | None = None,
+    pictured_mm: Float[np.ndarray, "rows columns 3"] | None = None,
 ) -> SimulationResult:
     """Simulate a plan.
 
@@ -55,17 +102,13 @@ def simulate_plan(
         plan: What `read_plan` gave.
         tissue: Label image: its grid is the simulation grid, its numbers name the tissues.
         device: "auto", "cpu" or "cuda[:N]".
+        progress: Called with the simulated time after each step.
+        pictured_mm: Points (LPS) whose temperature is recorded while the run goes on.
 
     Raises:
         StudyRejectedError: If there is no grid, a label has no tissue, or the plan is impossible.
     """
-    grid = plan.grid if tissue is None else tissue.grid
-    if grid is None:
-        raise StudyRejectedError(
-            Code.SIMULATION_REFUSED,
-            "the plan has no grid and no label image was given.",
-            hint="Add `grid: {shape: …, spacing_mm: …}` or pass `--tissue LABELS.nii.gz`.",
-        )
+    grid = plan_grid(plan, tissue)
     scene = Scene(
         grid=grid,
         probes=plan.probes,
@@ -75,16 +118,37 @@ def simulate_plan(
         vessels=plan.vessels,
     )
     like = torch.zeros((), device=choose_device(device))
-    models = [damage_model(name) for name in plan.damage]
-    done = simulate_scene(scene, plan.protocol, models, like=like)
-    zone = _zone(done, plan)
+    recorder = None
+    if pictured_mm is not None:
+        recorder = Recorder(
+            points_mm=pictured_mm,
+            grid=grid,
+            baseline_c=plan.tissue.baseline_c,
+            times_s=frame_times_s(plan.total_s),
+        )
+
+    def watch(time_s: float, excess_k: Tensor) -> None:
+        if recorder is not None:
+            recorder(time_s, excess_k)
+        if progress is not None:
+            progress(time_s)
+
+    done = simulate_scene(
+        scene,
+        plan.protocol,
+        [damage_model(name) for name in plan.damage],
+        like=like,
+        step_s=plan.step_s,
+        cooling_s=plan.cooling_s,
+        progress=watch,
+    )
     return SimulationResult(
-        zone=zone,
-        hottest=_volume(done.hottest_c, done, Quantity.CELSIUS),
-        final=_volume(done.final_c, done, Quantity.CELSIUS),
+        zone=_zone(done, plan),
+        fields={n: _volume(f, done, Quantity.CELSIUS) for n, f in done.fields.items()},
         depth={n: _volume(d, done, Quantity.ARBITRARY) for n, d in done.depth.items()},
-        document=zone_document(done, plan.damage[0]),
-        run=dict(done.run),
+        document={**zone_document(done, plan.damage[0]), "model": provenance(plan, done)},
+        run={**done.run, "cells": int(np.prod(grid.shape)), "device": like.device.type},
+        frames=() if recorder is None else tuple(recorder.frames),
     )
 
 
@@ -99,6 +163,7 @@ def zone_document(done: Simulated, leading: str) -> dict[str, Any]:
     volumes = done.volumes_ml.values()
     return {
         "schema_version": "1",
+        "evidence": Evidence.SIMULATED.value,
         "volume_ml": shape.volume_ml,
         "volume_band_ml": [min(volumes), max(volumes)],
         "volumes_ml": dict(done.volumes_ml),
@@ -107,6 +172,24 @@ def zone_document(done: Simulated, leading: str) -> dict[str, Any]:
         "max_temperature_c": float(done.hottest_c.max()),
         "energy_j": energy_document(done.energy),
         "trace": {name: list(values) for name, values in done.trace.items()},
+    }
+
+
+def provenance(plan: SimulationPlan, done: Simulated) -> dict[str, Any]:
+    """What the zone rests on: models, devices with their labels, tissue, grid."""
+    return {
+        "model": "bioheat",
+        "modality": plan.protocol.modality.value,
+        "tissue": plan.tissue.name,
+        "labels": {str(n): t.name for n, t in plan.labelled.items()},
+        "vessels": len(plan.vessels),
+        "devices": {p.id: p.device.name for p in plan.probes},
+        "device_labels": {p.device.name: p.device.label for p in plan.probes},
+        "damage_models": list(plan.damage),
+        "spacing_mm": list(done.window.spacing_mm),
+        "step_s": plan.step_s,
+        "cooling_s": plan.cooling_s,
+        **done.run,
     }
 
 
@@ -119,13 +202,7 @@ def _zone(done: Simulated, plan: SimulationPlan) -> AblationZone:
         max_temperature_c=float(done.hottest_c.max()),
         energy_j=energy_document(done.energy),
         trace=dict(done.trace),
-        provenance={
-            "model": "bioheat",
-            "tissue": plan.tissue.name,
-            "devices": {p.id: p.device.name for p in plan.probes},
-            "damage_models": list(plan.damage),
-            **done.run,
-        },
+        provenance=provenance(plan, done),
     )
 
 
