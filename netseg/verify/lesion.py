@@ -44,6 +44,8 @@ class Surroundings:
         viable: Surface of the liver that is left; None when nobody outlined the liver.
         vessels: All lumens on the lesions' grid; None when nobody outlined them.
         reach_mm: How far beyond the zone viable liver was looked for.
+        liver: The liver with its lesions on the lesions' grid; None when nobody outlined it.
+        outlined_liver: The same as it was outlined, perhaps without its lesions.
     """
 
     zone: Mask
@@ -52,6 +54,8 @@ class Surroundings:
     viable: Surface | None
     vessels: Mask | None
     reach_mm: float
+    liver: Mask | None = None
+    outlined_liver: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,29 +68,37 @@ class SurfaceMargins:
         to_zone_mm: To the zone's surface; negative for points outside the zone.
         to_viable_mm: To the nearest viable liver; the same as `to_zone_mm` without a liver mask
             and for points outside the zone.
+        normals: Unit vectors out of the lesion.
     """
 
     points_mm: Float[np.ndarray, "n 3"]
+    normals: Float[np.ndarray, "n 3"]
     area_mm2: Float[np.ndarray, " n"]
     to_zone_mm: Float[np.ndarray, " n"]
     to_viable_mm: Float[np.ndarray, " n"]
 
 
-def around_lesion(lesion: Mask, around: Surroundings) -> SurfaceMargins:
+def around_lesion(lesion: Mask, around: Surroundings, field: Field | None = None) -> SurfaceMargins:
     """Measure one lesion; each of its connected parts has a surface of its own.
 
     Args:
         lesion: At least one voxel.
         around: Zone and liver in the same frame.
+        field: The lesion's own field, where its surface is known better than its voxels say.
 
     Returns:
         The margins at all points of its surface.
     """
+    if field is not None and field.values_mm.min() < 0 < field.values_mm.max():
+        return _around_field(field, max(field.grid.spacing_mm), around)
     start, shape = bounding_box(lesion, 0.0)
     parts = components(window(lesion, start, shape))
     found = [_around_part(parts.region(number), around) for number in parts.values]
+    if len(found) == 1:
+        return found[0]
     return SurfaceMargins(
         points_mm=np.concatenate([part.points_mm for part in found]),
+        normals=np.concatenate([part.normals for part in found]),
         area_mm2=np.concatenate([part.area_mm2 for part in found]),
         to_zone_mm=np.concatenate([part.to_zone_mm for part in found]),
         to_viable_mm=np.concatenate([part.to_viable_mm for part in found]),
@@ -117,25 +129,50 @@ def grown_box(mask: Mask, by_mm: float) -> tuple[tuple[int, int, int], tuple[int
     return (first[0], first[1], first[2]), (size[0], size[1], size[2])
 
 
+def margins_at(
+    points_mm: Float[np.ndarray, "n 3"], around: Surroundings
+) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Distances of points to the zone's surface and to the nearest viable liver.
+
+    Args:
+        points_mm: Anywhere (LPS).
+        around: Zone and liver in the same frame.
+
+    Returns:
+        Both in millimetres, negative outside the zone; one and the same without a liver.
+    """
+    to_zone = around.zone_surface.distance_mm(points_mm)
+    inside = around.zone_field.at(points_mm) <= 0
+    to_zone = np.where(inside, to_zone, -to_zone)
+    if around.viable is None:
+        return to_zone, to_zone
+    left = np.minimum(around.viable.distance_mm(points_mm), around.reach_mm)
+    return to_zone, np.where(inside, np.maximum(left, to_zone), to_zone)
+
+
 def _around_part(part: Mask, around: Surroundings) -> SurfaceMargins:
     edge_mm = max(part.grid.spacing_mm)
     field = smooth_field(window(part, *grown_box(part, 3 * edge_mm)))
+    return _around_field(field, min(PATCH_OF_EDGE * edge_mm, field.flat_mm), around)
+
+
+def _around_field(field: Field, radius_mm: float, around: Surroundings) -> SurfaceMargins:
     surface = surface_of(field)
-    normals = surface.normals_mm2()
-    area = surface.spread(np.linalg.norm(normals, axis=1)[:, None])[:, 0]
+    across = surface.normals_mm2()
+    area = surface.spread(np.linalg.norm(across, axis=1)[:, None])[:, 0]
     points = surface.points_mm
-    to_zone = around.zone_surface.distance_mm(points)
-    inside = around.zone_field.at(points) <= 0
-    to_zone = np.where(inside, to_zone, -to_zone)
-    to_viable = to_zone
-    if around.viable is not None:
-        left = np.minimum(around.viable.distance_mm(points), around.reach_mm)
-        to_viable = np.where(inside, np.maximum(left, to_zone), to_zone)
-    radius_mm = min(PATCH_OF_EDGE * edge_mm, field.flat_mm)
+    normals = surface.spread(across)
+    length = np.linalg.norm(normals, axis=1, keepdims=True)
+    normals = normals / np.where(length > 0, length, 1)
+    to_zone, to_viable = margins_at(points, around)
     distances = np.stack([to_zone, to_viable], axis=1)
-    distances = _patch_mean(points, surface.spread(normals), area, distances, radius_mm)
+    distances = _patch_mean(points, normals, area, distances, radius_mm)
     return SurfaceMargins(
-        points_mm=points, area_mm2=area, to_zone_mm=distances[:, 0], to_viable_mm=distances[:, 1]
+        points_mm=points,
+        normals=normals,
+        area_mm2=area,
+        to_zone_mm=distances[:, 0],
+        to_viable_mm=distances[:, 1],
     )
 
 
@@ -147,11 +184,9 @@ def _patch_mean(
     radius_mm: float,
 ) -> Float[np.ndarray, "n d"]:
     """Averages by area over the points within the radius that look the same way."""
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    unit = normals / np.where(length > 0, length, 1)
     pairs = spatial.cKDTree(points_mm).query_pairs(radius_mm, output_type="ndarray")
     a, b = pairs[:, 0], pairs[:, 1]
-    alike = np.einsum("nd,nd->n", unit[a], unit[b]) >= SAME_WAY
+    alike = np.einsum("nd,nd->n", normals[a], normals[b]) >= SAME_WAY
     a, b = a[alike], b[alike]
     weight = np.maximum(area, 1e-12)
     # Sums of differences: equal distances stay equal to the last digit.

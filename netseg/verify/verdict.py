@@ -1,0 +1,90 @@
+"""From distances and probabilities to the verdict, as the contract of margin.json has it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netseg.domain.margin import Verdict
+from netseg.verify import shares
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from netseg.verify.uncertainty import Draws
+
+SURE = 0.9  # P(A0) from which it is A0
+SURELY_NOT = 0.1  # P(A0) up to which it is not
+INTERVAL = (0.05, 0.95)
+GUARDED_FROM_MM = 2.5  # wider slices know a pole too badly for the bare distance
+GUARD_OF_SLICE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certainty:
+    """What the draws of a smallest margin say.
+
+    Attributes:
+        interval_mm: 90 % interval.
+        expected_mm: Mean.
+        p_margin: Probability by cut-off in mm that the true margin reaches it.
+    """
+
+    interval_mm: tuple[float, float]
+    expected_mm: float
+    p_margin: Mapping[float, float]
+
+
+def certain(smallest_mm: float, cutoffs_mm: tuple[float, ...]) -> Certainty:
+    """Nothing is uncertain: the interval is a point and the probabilities are 0 or 1."""
+    reached = {cutoff: float(smallest_mm >= cutoff) for cutoff in cutoffs_mm}
+    return Certainty(
+        interval_mm=(smallest_mm, smallest_mm), expected_mm=smallest_mm, p_margin=reached
+    )
+
+
+def from_draws(draws: Draws, cutoffs_mm: tuple[float, ...]) -> Certainty:
+    """Interval and probabilities of the true smallest margin."""
+    true_mm = np.round(draws.true_mm, shares.DIGITS)
+    low, high = np.quantile(true_mm, INTERVAL)
+    return Certainty(
+        interval_mm=(shares.rounded_mm(low), shares.rounded_mm(high)),
+        expected_mm=shares.rounded_mm(true_mm.mean()),
+        p_margin={c: round(float(np.mean(true_mm >= c)), 4) for c in cutoffs_mm},
+    )
+
+
+def guard_mm(slice_mm: float) -> float:
+    """How much more than the cut-off a bare distance must be on thick slices.
+
+    Up to 2.5 mm nothing; above, a tenth of the slice thickness (margin_accuracy: without it one in
+    twenty margins just under the cut-off is called A0 at 5 mm slices).
+    """
+    return GUARD_OF_SLICE * slice_mm if slice_mm > GUARDED_FROM_MM else 0.0
+
+
+def by_distance(smallest_mm: float, required_mm: float, slice_mm: float, left: int) -> Verdict:
+    """The verdict of two bare masks.
+
+    Args:
+        smallest_mm: The distance that decides.
+        required_mm: The cut-off.
+        slice_mm: Widest voxel edge.
+        left: Lesion voxels outside the zone.
+    """
+    if smallest_mm >= required_mm:
+        near = smallest_mm < required_mm + guard_mm(slice_mm)
+        return Verdict.A0_UNCERTAIN if near else Verdict.A0
+    return Verdict.RESIDUAL if smallest_mm < 0 and left else Verdict.NOT_A0
+
+
+def by_probability(certainty: Certainty, required_mm: float) -> Verdict:
+    """The verdict with an error model."""
+    if certainty.interval_mm[1] < 0:
+        return Verdict.RESIDUAL
+    p_a0 = certainty.p_margin[required_mm]
+    if p_a0 >= SURE:
+        return Verdict.A0
+    return Verdict.NOT_A0 if p_a0 <= SURELY_NOT else Verdict.A0_UNCERTAIN
