@@ -1,0 +1,319 @@
+"""One step of freezing: conduction in ice and water by RKL2 stages, then blood.
+
+The state lies in an array one cell wider on every side. Those ghost cells hold the outside; the
+faces to them conduct where a side is held at a temperature, and not at all where it is insulated.
+Heat flows along the conduction potential of `FreezingLaw`, cold lines draw from it in every stage.
+Only a box around what has changed is computed; its sides lie in tissue at rest and pass nothing.
+
+The two field functions are plain torch: they run as they are, or compiled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from netseg.simulate.diffusion import Diffusion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from jaxtyping import Float
+    from torch import Tensor
+
+    from netseg.simulate.coolant import ColdLine
+    from netseg.simulate.phase import FreezingLaw
+
+IN = slice(1, -1)
+BLOOD = 1e6
+"""Flowing blood is a cell of so many times its own heat capacity: it takes heat and stays warm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class IceField:
+    """The coefficients of a box of cells.
+
+    Attributes:
+        faces: Conduction coefficient of all faces along each axis, those to the outside included,
+            over the square of the spacing, W/(m3 K).
+        inverse_capacity: m3 K/J per cell.
+        perfusion_1_s: Rate at which blood equalises temperature.
+        law: Temperature and conduction potential over heat content.
+        outside_heat_k: Heat content of the outside of a fixed side.
+    """
+
+    faces: tuple[Float[Tensor, "..."], Float[Tensor, "..."], Float[Tensor, "..."]]
+    inverse_capacity: Float[Tensor, "i j k"]
+    perfusion_1_s: Float[Tensor, "i j k"]
+    law: FreezingLaw
+    outside_heat_k: float = 0.0
+
+    @classmethod
+    def assemble(
+        cls,
+        k_w_mk: Float[Tensor, "i j k"],
+        inverse_capacity: Float[Tensor, "i j k"],
+        perfusion_1_s: Float[Tensor, "i j k"],
+        law: FreezingLaw,
+        *,
+        spacing_mm: tuple[float, float, float],
+        fixed: Collection[str],
+        film: Float[Tensor, "i j k"] | None = None,
+        outside_heat_k: float = 0.0,
+    ) -> IceField:
+        """Make it of one conductivity per cell; see `Diffusion.assemble` for `fixed` and `film`."""
+        inner = Diffusion.assemble(k_w_mk, spacing_mm, fixed=(), film=film).inner
+        faces = []
+        for axis, between in enumerate(inner):
+            shape = list(k_w_mk.shape)
+            shape[axis] += 1
+            full = k_w_mk.new_zeros(shape)
+            full.narrow(axis, 1, shape[axis] - 2).copy_(between)
+            for side, index, face in (("-", 0, 0), ("+", shape[axis] - 2, shape[axis] - 1)):
+                name = "ijk"[axis] + side
+                if name in fixed:
+                    slab = k_w_mk.narrow(axis, index, 1)
+                    wet = None if film is None else film.narrow(axis, index, 1)
+                    outer = Diffusion.assemble(slab, spacing_mm, fixed=(name,), film=wet).outer
+                    if outer is not None:
+                        full.narrow(axis, face, 1).copy_(outer)
+            faces.append(full)
+        return cls(
+            faces=(faces[0], faces[1], faces[2]),
+            inverse_capacity=inverse_capacity,
+            perfusion_1_s=perfusion_1_s,
+            law=law,
+            outside_heat_k=outside_heat_k,
+        )
+
+    def part(self, low: tuple[int, int, int], high: tuple[int, int, int]) -> IceField:
+        """The cells from `low` up to `high`; cut sides pass nothing."""
+        shape = self.inverse_capacity.shape
+        box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+        faces = []
+        for axis, face in enumerate(self.faces):
+            cut = list(box)
+            cut[axis] = slice(low[axis], high[axis] + 1)
+            piece = face[tuple(cut)].clone()
+            if low[axis] > 0:
+                piece.select(axis, 0).zero_()
+            if high[axis] < shape[axis]:
+                piece.select(axis, -1).zero_()
+            faces.append(piece)
+        return IceField(
+            faces=(faces[0], faces[1], faces[2]),
+            inverse_capacity=self.inverse_capacity[box].contiguous(),
+            perfusion_1_s=self.perfusion_1_s[box].contiguous(),
+            law=self.law,
+            outside_heat_k=self.outside_heat_k,
+        )
+
+    def fastest_1_s(self, lines: Collection[ColdLine], cell_m3: float) -> float:
+        """Largest rate of the linear operator with unfrozen conductivity (Gershgorin)."""
+        shape = self.inverse_capacity.shape
+        rows = torch.zeros_like(self.inverse_capacity)
+        for axis, face in enumerate(self.faces):
+            rows.add_(face.narrow(axis, 0, shape[axis]), alpha=2.0)
+            rows.add_(face.narrow(axis, 1, shape[axis]), alpha=2.0)
+        flat = rows.view(-1)
+        for line in lines:
+            flat.index_add_(0, line.cells, (line.weights.T @ line.near_w_k) / cell_m3)
+        return float((rows * self.inverse_capacity).max())
+
+    def outflow(self, heat: Float[Tensor, "i+2 j+2 k+2"]) -> Tensor:
+        """What leaves through the sides, W/m3 summed over cells (fp64)."""
+        total = torch.zeros((), dtype=torch.float64, device=heat.device)
+        for axis, face in enumerate(self.faces):
+            for side in (0, -1):
+                slab = heat.select(axis, 1 if side == 0 else -2)[IN, IN]
+                ghost = heat.select(axis, side)[IN, IN]
+                drop = self.law.potential(slab) - self.law.potential(ghost)
+                total = total + (face.select(axis, side) * drop).sum(dtype=torch.float64)
+        return total
+
+
+def stage_field(
+    out: Tensor,
+    now: Tensor,
+    before: Tensor,
+    first: Tensor,
+    first_rate: Tensor,
+    faces: tuple[Tensor, Tensor, Tensor],
+    inverse_capacity: Tensor,
+    bends: Tensor,
+    share: Tensor,
+) -> Tensor:
+    """One RKL2 stage without the cold lines.
+
+    Args:
+        out: Where the new heat content goes; its ghost cells stay.
+        now: Heat content with ghost cells.
+        before: Of the stage before.
+        first: At the start of the step.
+        first_rate: Its rate, without ghost cells.
+        faces: See `IceField`.
+        inverse_capacity: See `IceField`.
+        bends: The law: start, plateau's length, slope on it, slope in ice.
+        share: How much of now, before, first, the rate and the first rate goes into the result.
+
+    Returns:
+        The rate, without ghost cells.
+    """
+    below = (bends[0] - now).clamp_min(0)
+    deep = (below - bends[1]).clamp_min(0)
+    p = torch.maximum(now, bends[0]) - bends[2] * below - (bends[3] - bends[2]) * deep
+    m = p[IN, IN, IN]
+    fi, fj, fk = faces
+    rate = fi[1:] * (p[2:, IN, IN] - m) - fi[:-1] * (m - p[:-2, IN, IN])
+    rate = rate + fj[:, 1:] * (p[IN, 2:, IN] - m) - fj[:, :-1] * (m - p[IN, :-2, IN])
+    rate = rate + fk[:, :, 1:] * (p[IN, IN, 2:] - m) - fk[:, :, :-1] * (m - p[IN, IN, :-2])
+    rate = rate * inverse_capacity
+    new = share[0] * now[IN, IN, IN] + share[1] * before[IN, IN, IN]
+    new = new + share[2] * first[IN, IN, IN] + share[3] * rate + share[4] * first_rate
+    out[IN, IN, IN] = new
+    return rate
+
+
+def blood_field(
+    heat: Tensor,
+    coldest: Tensor,
+    perfusion_1_s: Tensor,
+    inverse_capacity: Tensor,
+    bends: Tensor,
+    limits: Tensor,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Blood warms what it reaches; the coldest temperature is kept.
+
+    Args:
+        heat: Heat content without ghost cells.
+        coldest: Lowest excess temperature so far.
+        perfusion_1_s: See `IceField`.
+        inverse_capacity: See `IceField`.
+        bends: The law of temperature, as in `stage_field`.
+        limits: Step length, excess temperature below which no blood flows, and below which
+            tissue dies.
+
+    Returns:
+        Heat content, coldest temperature, and the heat given by blood in J/m3 summed over cells.
+    """
+    below = (bends[0] - heat).clamp_min(0)
+    deep = (below - bends[1]).clamp_min(0)
+    excess = torch.maximum(heat, bends[0]) - bends[2] * below - (bends[3] - bends[2]) * deep
+    coldest = torch.minimum(coldest, excess)
+    flows = (excess > limits[1]) & (coldest > limits[2])
+    gain = torch.where(flows, torch.expm1(-perfusion_1_s * limits[0]) * excess, 0.0)
+    given = (gain.double() / inverse_capacity.double()).sum()
+    return heat + gain, coldest, given
+
+
+def bends_of(law: FreezingLaw, slopes: tuple[float, float], like: Tensor) -> Tensor:
+    """The four numbers of a piecewise linear law for the field functions."""
+    return like.new_tensor([law.starts_k, law.plateau_k, *slopes])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Kernels:
+    """The field functions, plain or compiled."""
+
+    stage: Callable[..., Tensor] = stage_field
+    blood: Callable[..., tuple[Tensor, Tensor, Tensor]] = blood_field
+
+
+def rkl2_shares(stage: int, stages: int, step_s: float) -> tuple[float, float, float, float, float]:
+    """Weights of now, before, first, rate and first rate (Meyer et al. 2014, equation 17)."""
+    if stages == 1:
+        return 1.0, 0.0, 0.0, step_s, 0.0
+    w1 = 4.0 / (stages * stages + stages - 2)
+    if stage == 1:
+        return 1.0, 0.0, 0.0, w1 / 3.0 * step_s, 0.0
+    mu = (2 * stage - 1) / stage * _b(stage) / _b(stage - 1)
+    nu = -(stage - 1) / stage * _b(stage) / _b(stage - 2)
+    rate = mu * w1 * step_s
+    return mu, nu, 1.0 - mu - nu, rate, -(1.0 - _b(stage - 1)) * rate
+
+
+def _b(stage: int) -> float:
+    return 1.0 / 3.0 if stage < 3 else (stage * stage + stage - 2) / (2.0 * stage * (stage + 1))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class IceStepper:
+    """A box of tissue that can be carried forward in time.
+
+    Attributes:
+        field: Its coefficients.
+        lines: Cold lines, their cells numbered in the box.
+        cell_m3: Volume of a cell.
+        kernels: Field functions.
+        heat: Heat content with ghost cells.
+        spare: Room for three more such fields, their ghost cells set.
+    """
+
+    field: IceField
+    lines: tuple[ColdLine, ...]
+    cell_m3: float
+    kernels: Kernels
+    heat: Float[Tensor, "i+2 j+2 k+2"]
+    spare: list[Tensor]
+
+    @property
+    def inner(self) -> Float[Tensor, "i j k"]:
+        """Heat content of the cells, a view."""
+        return self.heat[IN, IN, IN]
+
+    def conduct(self, gas_k: float | None, *, step_s: float, stages: int) -> Float[Tensor, "n"]:
+        """Carry the field over one step.
+
+        Args:
+            gas_k: Excess temperature of the gas; None where none flows.
+            step_s: Step length.
+            stages: 1 for explicit Euler, else an odd number from 3 for RKL2.
+
+        Returns:
+            In joules what each line drew and, last, what left through the sides.
+        """
+        field, inverse = self.field, self.field.inverse_capacity
+        bends = bends_of(field.law, field.law.slopes()[1], inverse)
+        first = before = now = self.heat
+        first_rate = torch.zeros_like(inverse)
+        first_watt = self.heat.new_zeros(len(self.lines) + 1, dtype=torch.float64)
+        passed_before = passed = first_watt
+        for stage in range(1, stages + 1):
+            shares = rkl2_shares(stage, stages, step_s)
+            out = self.spare.pop()
+            rate = self.kernels.stage(
+                out, now, before, first, first_rate, field.faces, inverse, bends,
+                inverse.new_tensor(shares),
+            )  # fmt: skip
+            watt = self._draw(now, gas_k, rate if stage == 1 else None, out, shares[3])
+            if stage == 1:
+                first_rate, first_watt = rate, watt
+            sums = shares[0] * passed + shares[1] * passed_before + shares[3] * watt
+            passed_before, passed = passed, sums + shares[4] * first_watt
+            if before is not first:
+                self.spare.append(before)
+            before, now = now, out
+        self.spare.extend(f for f in (first, before) if f is not now)
+        self.heat = now
+        return passed
+
+    def _draw(
+        self, now: Tensor, gas_k: float | None, rate: Tensor | None, out: Tensor, share: float
+    ) -> Tensor:
+        """Let the cold lines draw; adds to the new field and to the first stage's rate."""
+        watt = now.new_zeros(len(self.lines) + 1, dtype=torch.float64)
+        watt[-1] = self.field.outflow(now) * self.cell_m3
+        if gas_k is None:
+            return watt
+        law, inverse = self.field.law, self.field.inverse_capacity
+        for number, line in enumerate(self.lines):
+            drawn = line.drawn_w(law.potential(now[IN, IN, IN].take(line.cells)), law, gas_k)
+            watt[number] = drawn.sum(dtype=torch.float64)
+            change = (line.weights.T @ drawn).mul_(-1.0 / self.cell_m3)
+            change *= inverse.take(line.cells)
+            out[IN, IN, IN].put_(line.cells, change * share, accumulate=True)
+            if rate is not None:
+                rate.view(-1).index_add_(0, line.cells, change)
+        return watt
