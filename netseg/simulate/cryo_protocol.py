@@ -135,10 +135,13 @@ class FreezeThaw:
 
 def _phase(document: Mapping[str, Any], number: int, probe_c: float) -> Phase:
     where = f"phase {number + 1} of the schedule"
-    if unknown := sorted(set(document) - set(PHASE_KEYS)):
+    if unknown := sorted(str(key) for key in document if key not in PHASE_KEYS):
         raise StudyRejectedError(
             Code.CONFIG_UNKNOWN_KEY,
             f"{where}: cryo knows {', '.join(PHASE_KEYS)}; got {', '.join(unknown)}.",
+            hint='YAML reads a bare off as False: write "off" in quotes.'
+            if False in document
+            else "",
         )
     duration, given, off = (document.get(k) for k in ("duration_s", "probe_c", "off"))
     for name, value, kinds in (
