@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from netseg.domain.ablation import AblationModality, AblationProtocol
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
-from netseg.simulate.control import controller_for
+from netseg.simulate.control import connections_for, controller_for
+from netseg.simulate.control.choose import NAMED, OURS
+from netseg.simulate.control.wanted import ENERGY, SHAPE, electrode_name
 from netseg.simulate.devices import parse_modality
 from netseg.simulate.plan_values import (
     mapping,
@@ -37,28 +39,30 @@ class Drives:
     """What can be said of the energy of one physics.
 
     Attributes:
-        energy: Keys of which the whole protocol, or each phase that is not off, has exactly one.
-        phase: Further keys of one phase.
+        energy: Keys of which the protocol, or each phase that is not off, has exactly one.
         needs: Keys that must be given.
         extra: Further keys of the protocol.
     """
 
     energy: tuple[str, ...]
-    phase: tuple[str, ...] = ()
     needs: tuple[str, ...] = ("duration_s",)
     extra: tuple[str, ...] = ()
 
 
 DRIVES = {
-    AblationModality.RFA: Drives(
-        energy=("power_w", "voltage_v"), phase=("pairs",), extra=("pairs", "controller")
-    ),
+    AblationModality.RFA: Drives(energy=("power_w", "voltage_v"), extra=("pairs", "controller")),
     AblationModality.MWA: Drives(energy=("power_w",), extra=("controller",)),
-    AblationModality.CRYO: Drives(energy=(), phase=("coolant_c",)),
+    AblationModality.CRYO: Drives(energy=()),
     AblationModality.IRE: Drives(
         energy=("voltage_v",), needs=("pulses",), extra=("pulses", "pairs")
     ),
 }
+HEATING = (AblationModality.RFA, AblationModality.MWA)
+HEAT_PHASE = {
+    AblationModality.RFA: (*SHAPE, *ENERGY),
+    AblationModality.MWA: ("duration_s", "off", "power_w", "controller", "settings", "hold_s"),
+}
+CRYO_PHASE = ("name", "duration_s", "probe_c", "off")
 IRE_PULSES_PER_S = 1.5  # about one per heart beat
 
 
@@ -76,7 +80,7 @@ def read_protocol(document: object, probe_ids: tuple[str, ...]) -> AblationProto
     given = mapping(document, "protocol")
     modality = parse_modality(given.get("modality"), "protocol")
     drives = DRIVES[modality]
-    settings = _settings(given)
+    settings = _settings(given, modality)
     schedule = _schedule(given.get("schedule", []), modality, probe_ids)
     protocol = AblationProtocol(
         modality=modality,
@@ -91,17 +95,20 @@ def read_protocol(document: object, probe_ids: tuple[str, ...]) -> AblationProto
         **{k: positive(given[k], f"protocol.{k}") for k in ("power_w", "voltage_v") if k in given},
     )
     _require_sense(given, drives, protocol)
-    _require_controller(given, protocol)
+    if modality in HEATING:
+        controller_for(protocol)
+    if modality is AblationModality.RFA:
+        connections_for(protocol, probe_ids)
     return protocol
 
 
 def read_pairs(
     document: object, where: str, probe_ids: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
-    """Pairs of probes.
+    """Pairs of electrodes.
 
     Raises:
-        StudyRejectedError: If one is no pair, names an unknown probe, or one probe twice.
+        StudyRejectedError: If one is no pair, names an unknown probe, or one electrode twice.
     """
     pairs = []
     for entry in sequence(document, where):
@@ -109,46 +116,57 @@ def read_pairs(
             raise StudyRejectedError(
                 Code.CONFIG_TYPE, f"{where}: a pair is two probes, such as [A, B]; got {entry!r}."
             )
-        first, second = (name(e, where) for e in entry)
-        for probe in (first, second):
-            if probe not in probe_ids:
-                raise StudyRejectedError(
-                    Code.SIMULATION_REFUSED,
-                    f"{where} names probe {probe!r}; the plan has {', '.join(probe_ids)}.",
-                )
-        if first == second:
+        first, second = (_electrode(e, where, probe_ids) for e in entry)
+        if electrode_name(first) == electrode_name(second):
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED,
-                f"{where}: a pair needs two different probes; got {first} twice.",
+                f"{where}: a pair needs two different electrodes; got {first} and {second}.",
             )
         pairs.append((first, second))
     return tuple(pairs)
 
 
-def _settings(given: Mapping[Any, Any]) -> dict[str, float]:
+def _electrode(value: object, where: str, probe_ids: tuple[str, ...]) -> str:
+    """The id of a probe, or the cluster that several probes belong to."""
+    said = name(value, where)
+    if said not in probe_ids and said not in {electrode_name(p) for p in probe_ids}:
+        raise StudyRejectedError(
+            Code.SIMULATION_REFUSED,
+            f"{where} names probe {said!r}; the plan has {', '.join(probe_ids)}.",
+        )
+    return said
+
+
+def _settings(given: Mapping[Any, Any], modality: AblationModality) -> dict[str, float]:
     """The generator's own numbers: beside the other keys, or under `settings`."""
     inline = {k: v for k, v in given.items() if k not in PROTOCOL_KEYS}
     under = mapping(given.get("settings", {}), "protocol.settings")
+    own = _own_numbers(given.get("controller", "constant"), modality)
     for key in inline:
+        if key not in own:
+            raise unknown_key("protocol", key, (*PROTOCOL_KEYS, *own))
         if key in under:
             raise StudyRejectedError(
                 Code.CONFIG_SYNTAX, f"protocol: {key} is given twice, once under settings."
             )
-    if wrong := next((k for k in {**inline, **under} if not isinstance(k, str)), None):
-        raise unknown_key("protocol", wrong, PROTOCOL_KEYS)
-    known = set(inline)
-    values = {}
-    for key, value in {**inline, **under}.items():
-        if key in known and not isinstance(value, (int, float)):
-            raise unknown_key("protocol", key, PROTOCOL_KEYS)
-        values[key] = number(value, f"protocol.{key}")
-    return values
+    for key in under:
+        if key not in own:
+            raise unknown_key("protocol.settings", key, own or ("none",))
+    return {str(k): number(v, f"protocol.{k}") for k, v in {**inline, **under}.items()}
+
+
+def _own_numbers(controller: object, modality: AblationModality) -> tuple[str, ...]:
+    """Names of a generator's own numbers; none for what no generator of heat drives."""
+    if modality not in HEATING or not isinstance(controller, str) or controller not in NAMED:
+        return ()
+    kind, power = NAMED[controller]
+    return tuple(sorted({f.name for f in fields(kind)} - OURS - {power}))
 
 
 def _schedule(
     document: object, modality: AblationModality, probe_ids: tuple[str, ...]
 ) -> tuple[dict[str, Any], ...]:
-    """Phases one after another; checked here, carried out by the physics."""
+    """Phases one after another: their form is checked here, their sense by the physics."""
     phases = sequence(document, "protocol.schedule")
     if phases and modality is AblationModality.IRE:
         raise StudyRejectedError(
@@ -162,26 +180,30 @@ def _schedule(
 def _phase(
     document: object, count: int, modality: AblationModality, probe_ids: tuple[str, ...]
 ) -> dict[str, Any]:
-    where, drives = f"protocol.schedule phase {count + 1}", DRIVES[modality]
-    known = ("duration_s", "off", *drives.energy, *drives.phase)
+    where = f"protocol.schedule phase {count + 1}"
+    known = CRYO_PHASE
+    if modality in HEATING:
+        said = mapping(document, where).get("controller")
+        own = {n for c in NAMED for n in _own_numbers(c, modality) if said in (None, c)}
+        known = (*HEAT_PHASE[modality], *sorted(own))
     given = mapping(document, where, known)
     phase: dict[str, Any] = {
         "duration_s": positive(given.get("duration_s"), f"{where}: duration_s")
     }
-    if "off" in given and switch(given["off"], f"{where}: off"):
-        phase["off"] = True
-    for key in drives.energy:
-        if key in given:
-            phase[key] = positive(given[key], f"{where}: {key}")
-    if "pairs" in given:
-        phase["pairs"] = read_pairs(given["pairs"], f"{where}: pairs", probe_ids)
-    if "coolant_c" in given:
-        phase["coolant_c"] = number(given["coolant_c"], f"{where}: coolant_c")
-    if phase.get("off") and len(phase) > 2:
-        raise StudyRejectedError(
-            Code.SIMULATION_REFUSED,
-            f"{where} is off and yet has {', '.join(k for k in phase if k not in ('off', 'duration_s'))}.",
-        )
+    for key, value in given.items():
+        spot = f"{where}: {key}"
+        if key == "off":
+            phase[key] = switch(value, spot)
+        elif key in ("name", "controller"):
+            phase[key] = name(value, spot)
+        elif key == "pairs":
+            phase[key] = read_pairs(value, spot, probe_ids)
+        elif key == "probes":
+            phase[key] = tuple(_electrode(v, spot, probe_ids) for v in sequence(value, spot))
+        elif key == "settings":
+            phase[key] = {k: number(v, f"{spot}.{k}") for k, v in mapping(value, spot).items()}
+        else:
+            phase[key] = number(value, spot)
     return phase
 
 
@@ -230,34 +252,11 @@ def _require_sense(given: Mapping[Any, Any], drives: Drives, protocol: AblationP
             )
     every = [p for p in protocol.schedule if not p.get("off")]
     for phase in every or [{}]:
-        named = [k for k in drives.energy if k in phase or getattr(protocol, k) is not None]
+        named = [k for k in drives.energy if k in phase]
+        named = named or [k for k in drives.energy if getattr(protocol, k) is not None]
         if drives.energy and len(named) != 1:
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED,
                 f"{physics} needs one of {' and '.join(drives.energy)}; got "
                 f"{' and '.join(named) or 'neither' if len(drives.energy) > 1 else 'none'}.",
             )
-
-
-def _require_controller(given: Mapping[Any, Any], protocol: AblationProtocol) -> None:
-    """The generator knows all its numbers; a misspelt key of the protocol is met here."""
-    if protocol.modality in (AblationModality.CRYO, AblationModality.IRE):
-        if protocol.settings:
-            raise unknown_key("protocol", min(protocol.settings), PROTOCOL_KEYS)
-        return
-    on = next((p for p in protocol.schedule if not p.get("off")), {})
-    energy = {k: on[k] for k in ("power_w", "voltage_v") if k in on}
-    try:
-        controller_for(replace(protocol, schedule=(), **energy))
-    except StudyRejectedError as refusal:
-        inline = [k for k in given if k not in PROTOCOL_KEYS]
-        if refusal.notice.code is not Code.CONFIG_UNKNOWN_KEY or not inline:
-            raise
-        named = next((k for k in inline if k in refusal.notice.message), inline[0])
-        nearest = unknown_key("protocol", named, PROTOCOL_KEYS).notice.hint
-        raise StudyRejectedError(
-            Code.CONFIG_UNKNOWN_KEY,
-            f"protocol: unknown key {named!r}; known are {', '.join(PROTOCOL_KEYS)}; "
-            f"{refusal.notice.message}",
-            hint=nearest or refusal.notice.hint,
-        ) from refusal

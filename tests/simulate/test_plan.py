@@ -166,14 +166,27 @@ REFUSED = {
     "schedule phase 1: unknown key 'power'.*Did you mean 'power_w'": rfa(
         schedule=[{"duration_s": 60, "power": 60}]
     ),
-    "schedule phase 2 is off and yet has power_w": rfa(
+    "phase 2 of the schedule: it is off and yet has power": rfa(
         schedule=[{"duration_s": 30, "power_w": 60}, {"duration_s": 30, "off": True, "power_w": 9}]
     ),
     "phase 1: off must be true or false": rfa(schedule=[{"duration_s": 30, "off": 1}]),
     "duration_s is 60, its phases last 90 s": rfa(schedule=[{"duration_s": 90, "power_w": 60}]),
     "pairs: a pair is two probes.*got 'A'": rfa(pairs=["A"]),
     "pairs names probe 'C'; the plan has A": rfa(pairs=[["A", "C"]]),
-    "a pair needs two different probes; got A twice": rfa(pairs=[["A", "A"]]),
+    "a pair needs two different electrodes; got A and A": rfa(pairs=[["A", "A"]]),
+    "schedule phase 1: unknown key 'rises'.*Did you mean 'rise'": rfa(
+        schedule=[{"duration_s": 60, "controller": "impedance", "rises": 0.2}]
+    ),
+    "schedule phase 1: unknown key 'rise'; known": rfa(
+        schedule=[{"duration_s": 60, "controller": "constant", "rise": 0.2}]
+    ),
+    "schedule phase 1: unknown key 'power_w'": {
+        "protocol": {**CRYO, "schedule": [{"duration_s": 60, "power_w": 60}]}
+    },
+    "power_w must be a positive number; got 0.*`off: true`": rfa(
+        schedule=[{"duration_s": 60, "power_w": 0}]
+    ),
+    "no controller is called 'impedence'": rfa(controller="impedence"),
     "ensemble must be a whole number from 0 to 4096; got -1": {"ensemble": -1},
     "ensemble must be a whole number from 0 to 4096; got 2.5": {"ensemble": 2.5},
     "certified must be true or false; got 'yes please'": {"certified": "yes please"},
@@ -284,6 +297,20 @@ def test_phases_pulses_and_pairs_reach_the_protocol():
     protocol = parse_plan(pulsed).protocol
     assert (protocol.pulses, protocol.pairs) == (70, (("A", "B"),))
     assert protocol.duration_s == pytest.approx(70 / 1.5)
+
+
+def test_a_cluster_is_one_electrode():
+    """Needles A.1 and A.2 are the cluster A, which a pair may name; they are no pair themselves."""
+    needles = [
+        {**PLAN["probes"][0], "id": "A.1"},
+        {**PLAN["probes"][0], "id": "A.2", "tip_mm": [5, 0, -15]},
+        {**PLAN["probes"][0], "id": "B", "tip_mm": [20, 0, -15]},
+    ]
+    protocol = {**RFA, "pairs": [["A", "B"]]}
+    assert parse_plan(plan(probes=needles, protocol=protocol)).protocol.pairs == (("A", "B"),)
+    protocol["pairs"] = [["A.1", "A.2"]]
+    with pytest.raises(StudyRejectedError, match=r"two different electrodes; got A.1 and A.2"):
+        parse_plan(plan(probes=needles, protocol=protocol))
 
 
 def test_a_generators_own_numbers_stand_in_the_protocol():
