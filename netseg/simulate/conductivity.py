@@ -8,7 +8,7 @@ until its water boils; ice conducts four times better than tissue.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from netseg.domain.codes import Code
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from jaxtyping import Float
     from torch import Tensor
+
+    from netseg.simulate.hot import HotBox
 
 MOST_RISE_1_K = 0.05
 """A relative rise beyond this per kelvin is a slip of units: the literature goes to 0.7 %."""
@@ -119,6 +121,20 @@ class VaryingConductivity:
         """
         k = self.law.k_w_mk(self.base_w_mk, excess_k, changed)
         return Diffusion.assemble(k, self.spacing_mm, fixed=self.fixed, film=self.film)
+
+    def part(self, box: HotBox) -> VaryingConductivity:
+        """The same for the cells of a box; sides that are not the grid's become insulated."""
+        touched = [
+            side
+            for axis, name in enumerate("ijk")
+            for side, meets in (
+                (name + "-", box.low[axis] == 0),
+                (name + "+", box.high[axis] == box.shape[axis]),
+            )
+            if meets and side in self.fixed
+        ]
+        film = None if self.film is None else box.of(self.film)
+        return replace(self, base_w_mk=box.of(self.base_w_mk), film=film, fixed=touched)
 
 
 def varying_conductivity(

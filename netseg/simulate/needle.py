@@ -106,6 +106,7 @@ class LineKernel:
         *,
         like: Tensor,
         widths: float = 1.0,
+        clip: bool = False,
     ) -> Self:
         """Place a needle into a grid.
 
@@ -115,9 +116,12 @@ class LineKernel:
             spacing_mm: Its cell sizes.
             like: A tensor of the type and device to use.
             widths: Kernel width over the largest cell edge.
+            clip: Let kernels end at the grid's border, as for a vessel that leaves it, instead of
+                refusing.
 
         Raises:
-            StudyRejectedError: If part of the needle lies within a kernel of the grid's border.
+            StudyRejectedError: If part of the needle lies within a kernel of the grid's border and
+                is not to be clipped.
         """
         width = widths * max(spacing_mm)
         nodes = needle.nodes_mm(0.5 * min(spacing_mm))
@@ -129,7 +133,8 @@ class LineKernel:
         if shape[0] > 1 and shape[1] > 1 and shape[2] == 1:
             offsets = offsets[offsets[:, 2] == 0]
         index = centre[:, None, :] + offsets[None]
-        if bool((index < 0).any()) or bool((index >= torch.tensor(shape)).any()):
+        beyond = ((index < 0) | (index >= torch.tensor(shape))).any(-1)
+        if bool(beyond.any()) and not clip:
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED,
                 f"probe outside the grid: the active part from {_point(nodes[0])} to "
@@ -139,9 +144,10 @@ class LineKernel:
             )
         r2 = ((index.double() * sizes - nodes[:, None]) ** 2).sum(-1)
         weights = torch.exp(-r2 / (2 * width * width))
-        weights = torch.where(r2 <= (REACH * width) ** 2, weights, 0.0)
+        weights = torch.where((r2 <= (REACH * width) ** 2) & ~beyond, weights, 0.0)
         weights /= weights.sum(1, keepdim=True)
         axes = int((torch.tensor(shape) > 1).sum())
+        index = index.clamp_min(0).minimum(torch.tensor(shape) - 1)
         measured = math.sqrt(float((weights * r2).sum(1).mean()) / axes)
         flat = (index[..., 0] * shape[1] + index[..., 1]) * shape[2] + index[..., 2]
         piece = needle.active_length_mm / len(nodes)

@@ -9,7 +9,7 @@ booked where it passes, not as a remainder, so that the balance is a check.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -17,8 +17,10 @@ import torch
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.drive import Drive, Timing
+from netseg.simulate.hot import BoxedLaw, Dying, HotBox
 from netseg.simulate.ledger import Ledger
-from netseg.simulate.stepping import Conduction, conduct, perfuse, stages_for
+from netseg.simulate.renewing import Blood, Renewing
+from netseg.simulate.stepping import Conduction, conduct, stages_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from netseg.simulate.control import Controller
     from netseg.simulate.coolant import Coolant
     from netseg.simulate.damage import DamageModel
+    from netseg.simulate.vessel_line import BloodLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -43,6 +46,7 @@ class Problem:
         cell_m3: Volume of a cell.
         baseline_c: Temperature of unheated tissue.
         coolants: Cooled needles.
+        sinks: Vessels thinner than a cell.
     """
 
     conduction: Conduction
@@ -51,6 +55,12 @@ class Problem:
     cell_m3: float
     baseline_c: float = 37.0
     coolants: tuple[Coolant, ...] = ()
+    sinks: tuple[BloodLine, ...] = ()
+
+    def within(self, box: HotBox) -> Problem:
+        """The same problem, whose heat law is asked only in a box."""
+        law = BoxedLaw(law=self.conduction.law, box=box)
+        return replace(self, conduction=replace(self.conduction, law=law))
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -101,14 +111,10 @@ def run(
     Raises:
         StudyRejectedError: If the step is unstable or the field becomes NaN.
     """
-    law = problem.conduction.law
     heat = torch.zeros_like(problem.capacity_j_m3k)
-    excess = law.excess(heat)
-    outcome = Outcome(
-        excess_k=excess,
-        hottest_k=excess.clone(),
-        damage={m.name: m.start(heat) for m in models},
-    )
+    box = HotBox(shape=(heat.shape[0], heat.shape[1], heat.shape[2]))
+    problem = problem.within(box)
+    outcome = Outcome(excess_k=heat, hottest_k=heat.clone(), damage={})
     drive = Drive(
         applicator=applicator,
         controller=controller,
@@ -116,102 +122,88 @@ def run(
         energy=outcome.energy,
         trace=outcome.trace,
     )
-    now_conducting, highest = Renewing(conduction=problem.conduction), 0.0
+    state = State(
+        heat_k=heat,
+        excess_k=heat.clone(),
+        equation=Renewing(conduction=problem.conduction, box=box),
+        blood=Blood(rate_1_s=problem.perfusion_1_s, box=box),
+        dying=Dying.start(models, box, problem.baseline_c, heat),
+    )
     total = timing.duration_s + timing.cooling_s
     for step in range(math.ceil(total / timing.step_s - 1e-9)):
         now = step * timing.step_s
         dt = min(timing.step_s, total - now)
-        source = drive.heating(problem, heat, excess, now, dt)
-        alive = models[0].perfused(outcome.damage[models[0].name])
-        conduction = now_conducting.at(heat, excess)
-        stages = stages_for(dt, now_conducting.limit_s / law.steepest(highest))
-        heat = _step(problem, conduction, heat, source, alive, dt, stages, outcome.energy)
-        before, excess = excess, law.excess(heat)
-        _advance(outcome, models, before, excess, problem.baseline_c, dt)
-        highest = float(heat.max())
-        if not math.isfinite(highest):
+        source = drive.heating(problem, state.heat_k, state.excess_k, now, dt)
+        outcome.updates += _advance(problem, state, source, dt, outcome.energy)
+        outcome.steps += 1
+        if not math.isfinite(state.highest_k):
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED,
-                f"the temperature became NaN or infinite after {now:.1f} s.",
+                f"the temperature became NaN or infinite after {now + dt:.1f} s.",
                 hint="Check the plan's numbers.",
             )
-        outcome.steps += 1
-        outcome.updates += stages
+        _remember_hottest(outcome, state.excess_k, box, every_cell=step % 10 == 9)
         if progress is not None:
-            progress(now + dt, excess)
-    outcome.excess_k, outcome.pauses = excess, drive.memory.pauses
-    _close(problem, heat, outcome.energy)
+            progress(now + dt, state.excess_k)
+    _remember_hottest(outcome, state.excess_k, box, every_cell=True)
+    outcome.excess_k, outcome.pauses = state.excess_k, drive.memory.pauses
+    outcome.damage = state.dying.whole()
+    _close(problem, state.heat_k, outcome.energy)
     return outcome
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Renewing:
-    """The conduction equation of the moment, made anew as conductivity follows temperature.
+class State:
+    """Tissue in the course of a run.
 
     Attributes:
-        conduction: The equation last made.
-        made_for: The excess temperature it was made for; None before the first time.
-        limit_s: Longest stable explicit step where dT/dheat is one.
+        heat_k: Heat content.
+        excess_k: Temperature above baseline.
+        equation: Conduction with the conductivity of the moment.
+        blood: Perfusion of the moment.
+        dying: Damage.
+        highest_k: Largest heat content.
     """
 
-    conduction: Conduction
-    made_for: Tensor | None = None
-    limit_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Know the stable step from the start."""
-        self.limit_s = self.conduction.explicit_limit_s()
-
-    def at(self, heat: Tensor, excess: Tensor) -> Conduction:
-        """The equation for tissue of this heat content and temperature."""
-        varying = self.conduction.varying
-        if varying is None:
-            return self.conduction
-        if self.made_for is None or self._moved_k(excess) > varying.refresh_k:
-            self.conduction = self.conduction.renewed(heat)
-            self.limit_s = self.conduction.explicit_limit_s()
-            self.made_for = excess
-        return self.conduction
-
-    def _moved_k(self, excess: Tensor) -> float:
-        return math.inf if self.made_for is None else float((excess - self.made_for).abs().max())
+    heat_k: Tensor
+    excess_k: Tensor
+    equation: Renewing
+    blood: Blood
+    dying: Dying
+    highest_k: float = 0.0
 
 
-def _step(
-    problem: Problem,
-    conduction: Conduction,
-    heat: Tensor,
-    source: Tensor,
-    alive: Tensor,
-    dt: float,
-    stages: int,
-    energy: Ledger,
-) -> Tensor:
-    """One Strang step; books what perfusion and the border take."""
-    law = conduction.law
-    rate = problem.perfusion_1_s * alive * (1.0 - law.vapour(heat))
-    perfused = perfuse(heat, rate, law, step_s=0.5 * dt)
+def _advance(problem: Problem, state: State, source: Tensor, dt: float, energy: Ledger) -> int:
+    """One Strang step and the damage of it; returns how often conduction was evaluated."""
+    law, box = problem.conduction.law, state.dying.box
+    conduction = state.equation.at(state.heat_k, state.excess_k)
+    stages = stages_for(dt, state.equation.limit_s / law.steepest(state.highest_k))
+    for sink in problem.sinks:
+        energy.boundary += sink.draw(source, state.excess_k, problem.cell_m3) * dt
+    factor = state.blood.factor(0.5 * dt)
+    perfused = torch.addcmul(state.heat_k, state.excess_k, factor)
     conducted, lost = conduct(perfused, conduction, source, step_s=dt, stages=stages)
-    last = perfuse(conducted, rate, law, step_s=0.5 * dt)
-    taken = (heat - perfused).add_(conducted).sub_(last).mul_(problem.capacity_j_m3k)
+    last = torch.addcmul(conducted, law.excess(conducted), factor)
+    taken = (state.heat_k - perfused).add_(conducted).sub_(last).mul_(problem.capacity_j_m3k)
     energy.perfusion += float(taken.sum(dtype=torch.float64)) * problem.cell_m3
     energy.boundary += lost * problem.cell_m3
-    return last
+    before, state.heat_k = state.excess_k, last
+    box.cover(last)
+    state.excess_k, state.highest_k = law.excess(last), float(last.max())
+    state.dying.advance(before, state.excess_k, dt)
+    if not box.is_empty:
+        flowing = state.dying.perfused() * (1.0 - law.law.vapour(box.of(last)))
+        state.blood.stop(flowing)
+    return stages
 
 
-def _advance(
-    outcome: Outcome,
-    models: Sequence[DamageModel],
-    before: Tensor,
-    excess: Tensor,
-    baseline_c: float,
-    dt: float,
-) -> None:
-    before_c, after_c = before + baseline_c, excess + baseline_c
-    for model in models:
-        state = outcome.damage[model.name]
-        outcome.damage[model.name] = model.advance(state, before_c, after_c, dt)
-    torch.maximum(outcome.hottest_k, excess, out=outcome.hottest_k)
+def _remember_hottest(outcome: Outcome, excess: Tensor, box: HotBox, *, every_cell: bool) -> None:
+    """Keep each cell's highest temperature: at once in the box, now and then outside it."""
+    if every_cell:
+        torch.maximum(outcome.hottest_k, excess, out=outcome.hottest_k)
+    elif not box.is_empty:
+        hottest = box.of(outcome.hottest_k)
+        torch.maximum(hottest, box.of(excess), out=hottest)
 
 
 def _close(problem: Problem, heat: Tensor, energy: Ledger) -> None:
