@@ -9,8 +9,12 @@ import numpy as np
 
 from netseg.domain.margin import LesionMargin, MarginErrors, Verdict
 from netseg.verify import inputs, shares, wording
+from netseg.verify.cohorts import found_at
+from netseg.verify.contraction import contraction_margins
 from netseg.verify.lesion import around_lesion, box_margin_mm
 from netseg.verify.matched import failed_gates
+from netseg.verify.places import largest_patch, surface_map, thinnest
+from netseg.verify.shells import coverage
 from netseg.verify.surface import offset, window
 from netseg.verify.uncertainty import draw_margins
 from netseg.verify.verdict import (
@@ -31,6 +35,8 @@ if TYPE_CHECKING:
     from netseg.domain.volume import Mask
     from netseg.verify.lesion import SurfaceMargins, Surroundings
     from netseg.verify.surface import Field
+
+ALWAYS_MM = (5.0, 10.0)  # margins whose under-treated volume is always told
 
 
 @final
@@ -106,9 +112,31 @@ class Judge:
             heat_sink_mm=None if lumen_mm is None else shares.rounded_mm(lumen_mm),
             verdict=verdict,
         )
+        if self.details:
+            found = self._with_details(found, lesion, margins, field)
         facts = self._facts(number, lesion, warnings)
         found = replace(found, why=wording.why(facts, found))
         return found if not facts.failed_gates else _withheld(found)
+
+    def _with_details(
+        self, found: LesionMargin, lesion: Mask, margins: SurfaceMargins, field: Field | None
+    ) -> LesionMargin:
+        volumes = sorted({self.required_mm, *self.further_mm, *ALWAYS_MM})
+        shells = coverage(lesion, self.around, tuple(volumes), field)
+        smallest = found.smallest_margin_mm
+        contracted: dict[float, float] = {}
+        if self.errors is not None and not self.errors.is_nothing(found.id):
+            contracted = contraction_margins(margins, self.around, self.errors)
+        return replace(
+            found,
+            shell_coverage=shells.shells,
+            undertreated_ml=shells.undertreated_ml,
+            thinnest=thinnest(margins),
+            undertreated_patch=largest_patch(margins, self.required_mm),
+            surface_map=surface_map(margins),
+            contraction_margin_mm=contracted,
+            published=found_at(smallest) if self.observed and smallest is not None else (),
+        )
 
     def _certainty(
         self, number: int, margins: SurfaceMargins, smallest_mm: float

@@ -21,7 +21,7 @@ from netseg.geometry.extent import bounding_box
 from netseg.verify.surface import offset, smooth_field, surface_of, window
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Float, Int
 
     from netseg.domain.volume import Mask
     from netseg.verify.surface import Field, Surface
@@ -69,6 +69,7 @@ class SurfaceMargins:
         to_viable_mm: To the nearest viable liver; the same as `to_zone_mm` without a liver mask
             and for points outside the zone.
         normals: Unit vectors out of the lesion.
+        triangles: Three point numbers per triangle of the surface.
     """
 
     points_mm: Float[np.ndarray, "n 3"]
@@ -76,6 +77,12 @@ class SurfaceMargins:
     area_mm2: Float[np.ndarray, " n"]
     to_zone_mm: Float[np.ndarray, " n"]
     to_viable_mm: Float[np.ndarray, " n"]
+    triangles: Int[np.ndarray, "m 3"]
+
+    @property
+    def centre_mm(self) -> Float[np.ndarray, " 3"]:
+        """Middle of the surface, by area."""
+        return np.average(self.points_mm, axis=0, weights=np.maximum(self.area_mm2, 1e-12))
 
 
 def around_lesion(lesion: Mask, around: Surroundings, field: Field | None = None) -> SurfaceMargins:
@@ -96,8 +103,10 @@ def around_lesion(lesion: Mask, around: Surroundings, field: Field | None = None
     found = [_around_part(parts.region(number), around) for number in parts.values]
     if len(found) == 1:
         return found[0]
+    first = np.cumsum([0, *(len(part.points_mm) for part in found)])
     return SurfaceMargins(
         points_mm=np.concatenate([part.points_mm for part in found]),
+        triangles=np.concatenate([p.triangles + n for p, n in zip(found, first, strict=False)]),
         normals=np.concatenate([part.normals for part in found]),
         area_mm2=np.concatenate([part.area_mm2 for part in found]),
         to_zone_mm=np.concatenate([part.to_zone_mm for part in found]),
@@ -173,6 +182,7 @@ def _around_field(field: Field, radius_mm: float, around: Surroundings) -> Surfa
         area_mm2=area,
         to_zone_mm=distances[:, 0],
         to_viable_mm=distances[:, 1],
+        triangles=surface.triangles,
     )
 
 

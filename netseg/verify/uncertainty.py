@@ -46,8 +46,8 @@ POINTS = 300  # of a surface that are looked at, the thinnest place among them
 WAVES = 60  # per random field
 NODES = 6000  # at which distances are measured, to be looked up between them
 NODE_MM = 2.5  # between them, at least
-OFF_CENTRE_MM = (2.0, 4.0, 8.0)  # standard deviations per direction that the truth may have
-BUMPS_MM = (1.0, 2.0, 4.0)  # standard deviations of its wide bumps
+OFF_CENTRE_MM = (1.0, 2.0, 4.0, 8.0)  # standard deviations per direction that the truth may have
+BUMPS_MM = (0.5, 1.0, 2.0, 4.0)  # standard deviations of its wide bumps
 WIDE_MM, NARROW_MM = 14.0, 5.0  # widths of bumps
 NARROW_BUMPS_MM = 0.5  # standard deviation of narrow ones
 ANYTHING_MM = 25.0  # of the common margin
@@ -227,7 +227,7 @@ def _look_at(
         feet_mm=_feet(at_mm, around),
         margin_mm=margins.to_viable_mm[chosen],
         uphill=uphill,
-        centre_mm=np.average(margins.points_mm, axis=0, weights=margins.area_mm2),
+        centre_mm=margins.centre_mm,
     )
     return points, field
 
