@@ -46,7 +46,7 @@ def write_pictures(plan: SimulationPlan, result: SimulationResult, folder: Path)
 
 def view_of(plan: SimulationPlan, result: SimulationResult) -> SimulationView:
     """What pictures and page show of a run."""
-    from netseg.report.simulation import SimulationView, needle_plane
+    from netseg.report.simulation import SimulationView, Tube, needle_plane
 
     scale = heat_scale(plan)
     grid = result.zone.mask.grid
@@ -63,6 +63,9 @@ def view_of(plan: SimulationPlan, result: SimulationResult) -> SimulationView:
         devices=device_notes(plan),
         tissue=(plan.tissue.name, plan.tissue.source),
         protocol=protocol_words(plan),
+        vessels=tuple(
+            Tube(from_mm=v.from_mm, to_mm=v.to_mm, diameter_mm=v.diameter_mm) for v in plan.vessels
+        ),
         run=run_words(plan, result),
         frame_scale=frame_scale(plan),
     )

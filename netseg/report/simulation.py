@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from jinja2 import Environment
 
-    from netseg.domain import Grid, Probe, Volume
+    from netseg.domain import Grid, PointMm, Probe, Volume
     from netseg.report.panel import Picture
 
 MARGIN_MM = 30.0  # tissue shown around the active parts
@@ -74,6 +74,29 @@ class DeviceNote:
     source: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tube:
+    """A straight piece of vessel.
+
+    Attributes:
+        from_mm: One end (LPS).
+        to_mm: The other.
+        diameter_mm: Inner diameter.
+    """
+
+    from_mm: PointMm
+    to_mm: PointMm
+    diameter_mm: float
+
+    def depth_mm(self, points_mm: Float[np.ndarray, "*n 3"]) -> Float[np.ndarray, "*n"]:
+        """How deep points lie in it; negative outside."""
+        start, end = self.from_mm.as_array(), self.to_mm.as_array()
+        along = (end - start) / max(float((end - start) @ (end - start)), 1e-12)
+        share = np.clip((points_mm - start) @ along, 0.0, 1.0)
+        away = points_mm - start - share[..., None] * (end - start)
+        return 0.5 * self.diameter_mm - np.linalg.norm(away, axis=-1)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SimulationView:
     """Everything the pictures and the page show.
@@ -90,9 +113,11 @@ class SimulationView:
         devices: What was used.
         tissue: Name and source of the tissue's numbers.
         protocol: The energy, as pairs of words.
-        run: Steps, speed, device, as pairs of words.
+        vessels: Blood vessels, outlined.
+        run: What was computed, as pairs of words.
         coverage: Probability per voxel, where an ensemble was run.
         frame_scale: How the frames are shown; as the leading map where None.
+        notes: What the reader must know besides.
     """
 
     title: str
@@ -106,6 +131,7 @@ class SimulationView:
     devices: tuple[DeviceNote, ...]
     tissue: tuple[str, str]
     protocol: tuple[tuple[str, str], ...]
+    vessels: tuple[Tube, ...] = ()
     run: tuple[tuple[str, str], ...] = ()
     coverage: Volume | None = None
     frame_scale: Scale | None = None

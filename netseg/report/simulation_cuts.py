@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.report.panel import PURPLE, SKY, YELLOW, Picture, encode, new_figure
+from netseg.report.panel import PURPLE, SKY, VERMILLION, YELLOW, Picture, encode, new_figure
 from netseg.report.plane import Plane, sample
 
 if TYPE_CHECKING:
@@ -130,6 +130,9 @@ def draw_map(axes: Axes, plane: Plane, view: SimulationView) -> AxesImage:
     for (colour, style), depth in zip(cycle(ZONE_LINES), view.depth.values(), strict=False):
         seen = sample(depth.values, depth.grid, points, outside=np.nan)
         _contour(axes, plane, seen, (0.0,), colour=colour, style=style, width=1.5)
+    for vessel in view.vessels:
+        inside = vessel.depth_mm(points)
+        _contour(axes, plane, inside, (0.0,), colour=VERMILLION, style="solid", width=1.0)
     for probe in view.probes:
         draw_needle(axes, plane, probe)
     axes.tick_params(labelsize=7)
@@ -157,7 +160,7 @@ def draw_needle(axes: Axes, plane: Plane, probe: Probe, *, name: bool = True) ->
         axes.plot(x, -y, color="0.85", linewidth=width, alpha=alpha, solid_capstyle="butt")
     if name and inside[0] and near[0]:
         axes.annotate(
-            probe.id, (seen[0, 0], -seen[0, 1]), xytext=(0, -9), textcoords="offset points",
+            probe.id, (seen[0, 0], -seen[0, 1]), xytext=(0, -12), textcoords="offset points",
             color="white", fontsize=8, fontweight="bold", ha="center", annotation_clip=True,
         )  # fmt: skip
 
@@ -233,6 +236,8 @@ def _zone_handles(view: SimulationView) -> list[Line2D]:
         handles.append(
             Line([], [], color=colour, linestyle=style, linewidth=1.5, label=f"{name}{size}")
         )
+    if view.vessels:
+        handles.append(Line([], [], color=VERMILLION, linewidth=1.0, label="vessel"))
     return handles
 
 

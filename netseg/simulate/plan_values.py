@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -17,9 +18,18 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 4_000_000  # a plan is a page of text; a scan given by mistake is refused unread
 
+_OLD = ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")
+_FLOAT = re.compile(
+    r"^(?:[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?|[-+]?\.(?:inf|nan))$", re.IGNORECASE
+)
+
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader that refuses a key given twice, where YAML's own would keep the last."""
+    """The safe loader, with a key given twice refused where YAML's own would keep the last.
+
+    Words and numbers are those of YAML 1.2: `off` is a word, `1e3` a number, only `true` and
+    `false` are truth values.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         """A mapping whose keys are all different.
@@ -38,6 +48,16 @@ class _Loader(yaml.SafeLoader):
                 )
             seen.add(key)
         return super().construct_mapping(node, deep=deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [pair for pair in pairs if pair[0] not in _OLD]
+    for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$", re.IGNORECASE), None
+)
+_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+.0123456789"))
 
 
 def read_yaml(path: Path) -> object:
@@ -204,12 +224,12 @@ def name(value: object, where: str) -> str:
 
 
 def _hint(value: object) -> str:
-    """YAML 1.1 takes `1e3` as text: say so."""
+    """What to do about a number in quotes."""
     try:
         real = float(value) if isinstance(value, str) else math.nan
     except ValueError:
         return ""
-    return f"YAML reads this as text; write {real!r}." if math.isfinite(real) else ""
+    return f"This is a text; write {real!r} without quotes." if math.isfinite(real) else ""
 
 
 def _brief(real: float) -> str:

@@ -136,7 +136,7 @@ REFUSED = {
     "unknown key 'tisue'.*Did you mean 'tissue'": {"tisue": "x"},
     "protocol.power_w must be a positive number; got 0": rfa(power_w=0),
     "protocol.power_w must be finite; got nan": rfa(power_w=float("nan")),
-    "protocol.power_w must be a number; got '6e1'. YAML reads this as text": rfa(power_w="6e1"),
+    "protocol.power_w must be a number; got '6e1'. This is a text; write 60.0": rfa(power_w="6e1"),
     "protocol.duration_s must be a positive number; got 0": rfa(duration_s=0),
     "protocol.duration_s must be a positive number; got -60": rfa(duration_s=-60),
     "an ablation lasts at most 4 h; got 43200 s.*in seconds": rfa(duration_s=43200),
@@ -263,6 +263,22 @@ def test_a_key_that_stands_twice_is_refused(tmp_path):
     path = tmp_path / "plan.yaml"
     path.write_text("probes: []\nprotocol: {power_w: 10, power_w: 60}\n", "utf-8")
     with pytest.raises(StudyRejectedError, match=r"'power_w' twice in one place \(line 2\)"):
+        read_plan(path)
+
+
+def test_off_is_a_word_and_1e3_a_number(tmp_path):
+    """YAML 1.1 would read `off: true` as `false: true` and 6e1 as a text."""
+    path = tmp_path / "plan.yaml"
+    document = plan(protocol={"modality": "rfa", "schedule": "PHASES"})
+    text = yaml.safe_dump(document).replace(
+        "PHASES", "[{duration_s: 3e1, power_w: 6e1}, {duration_s: 15, off: true}]"
+    )
+    path.write_text(text, "utf-8")
+    phases = read_plan(path).protocol.schedule
+    assert phases[0] == {"duration_s": 30.0, "power_w": 60.0}
+    assert phases[1]["off"] is True
+    path.write_text(text.replace("off: true", "off: yes"), "utf-8")
+    with pytest.raises(StudyRejectedError, match="off must be true or false; got 'yes'"):
         read_plan(path)
 
 
