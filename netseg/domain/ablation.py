@@ -211,6 +211,61 @@ class AblationModel(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeGradient:
+    """How a score changes as one needle moves.
+
+    Attributes:
+        tip_per_mm: Per millimetre that the whole needle is shifted along LPS x, y, z.
+        direction_per_rad: Per radian that it is turned about its tip, towards LPS x, y, z;
+            perpendicular to the needle.
+    """
+
+    tip_per_mm: tuple[float, float, float]
+    direction_per_rad: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZoneGradient:
+    """How a score of the zone changes with needles and energy.
+
+    Attributes:
+        probes: By probe id.
+        duration_per_s: Per second of energy.
+        power_per_w: Per watt; None where the protocol gives a voltage.
+        voltage_per_v: Per volt; None where it gives a power.
+    """
+
+    probes: Mapping[str, ProbeGradient]
+    duration_per_s: float
+    power_per_w: float | None = None
+    voltage_per_v: float | None = None
+
+
+class DifferentiableAblationModel(Protocol):
+    """Whoever can say which way to move a needle so that more of a target is destroyed."""
+
+    def score_and_gradient(
+        self, ablation: Ablation, target: Mask, grid: Grid
+    ) -> tuple[float, ZoneGradient]:
+        """Soft coverage of a target, and its derivatives.
+
+        The score is the mean over the target's voxels of 1/(1 + exp(-depth/softness)), depth
+        positive where tissue is dead: between 0 (untouched) and 1 (dead throughout), one half for
+        a voxel on the zone's surface.
+
+        Args:
+            ablation: Needles and energy.
+            target: What is to be destroyed.
+            grid: The image that the needles must lie in; its frame is the target's.
+
+        Raises:
+            StudyRejectedError: If the ablation cannot be simulated or differentiated as given.
+            FrameMismatchError: If target and grid do not share a frame.
+        """
+        ...
+
+
 class ZoneSegmenter(Protocol):
     """Whoever can outline the tissue that an ablation destroyed, in a scan made afterwards."""
 
