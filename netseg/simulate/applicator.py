@@ -1,9 +1,19 @@
-"""How a probe deposits heat: what every physics hands to the heat equation."""
+"""How a probe deposits heat: what every physics hands to the heat equation.
+
+An applicator with one way of heating (a microwave antenna) is an `Applicator`. Electrodes that a
+generator may connect in several ways (one after another, in pairs, all together) are a
+`ManyWays`: they are brought up to date once for a state of the tissue, tell the load of every
+connection, and give the heat of the one that the generator chooses. Electrodes and their generator
+are made from the same protocol:
+
+    electrodes = build_rfa(needles, ids, sigma_s_m, spacing_mm, tissue, protocol)
+    outcome = run(problem, electrodes, controller_for(protocol), models, timing)
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -29,4 +39,19 @@ class Applicator(Protocol):
 
     def deposit(self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]) -> Deposit:
         """The pattern in tissue of this temperature above baseline and share of lost water."""
+        ...
+
+
+@runtime_checkable
+class ManyWays(Applicator, Protocol):
+    """An applicator that its generator connects in several ways."""
+
+    def renew(
+        self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]
+    ) -> tuple[float, ...]:
+        """Take in the state of the tissue; the load of every connection in ohm."""
+        ...
+
+    def way(self, number: int) -> Deposit:
+        """The pattern of one connection, for the state that was taken in last."""
         ...

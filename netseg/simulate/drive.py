@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from netseg.simulate.applicator import ManyWays
 from netseg.simulate.control import Memory, Reading
 
 if TYPE_CHECKING:
@@ -43,7 +44,21 @@ class Timing:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Drive:
-    """Generator and applicator with what they remember."""
+    """Generator and applicator with what they remember.
+
+    Attributes:
+        applicator: Where the power goes.
+        controller: How much, and through which connection.
+        timing: Durations and when to renew.
+        energy: Where delivered energy and what the coolant takes are booked.
+        trace: Where the generator's record goes.
+        memory: What the generator remembers.
+        loads_ohm: Load of each connection for the tissue of `made_for`.
+        deposits: The patterns used since, by connection.
+        made_at_s: When the field was renewed last,
+        made_for: and for which excess temperature and vapour.
+        renewals: How often it was.
+    """
 
     applicator: Applicator
     controller: Controller
@@ -51,9 +66,11 @@ class Drive:
     energy: Ledger
     trace: dict[str, list[float]]
     memory: Memory = field(default_factory=Memory)
-    deposit: Deposit | None = None
+    loads_ohm: tuple[float, ...] = ()
+    deposits: dict[int, Deposit] = field(default_factory=dict)
     made_at_s: float = 0.0
     made_for: tuple[Tensor, Tensor] | None = None
+    renewals: int = 0
 
     def heating(
         self, problem: Problem, heat: Tensor, excess: Tensor, now: float, dt: float
@@ -63,9 +80,10 @@ class Drive:
         shape = (excess.shape[0], excess.shape[1], excess.shape[2])
         power = self._power_w(problem, heat, excess, now, dt)
         source = torch.zeros_like(excess)
-        if power and self.deposit is not None:
-            source.add_(self.deposit.per_watt_m3, alpha=power)
-            absorbed = float(self.deposit.per_watt_m3.sum(dtype=torch.float64))
+        if power:
+            deposit = self._deposit(self.memory.way)
+            source.add_(deposit.per_watt_m3, alpha=power)
+            absorbed = float(deposit.per_watt_m3.sum(dtype=torch.float64))
             energy.delivered += absorbed * power * dt * problem.cell_m3
         if now < self.timing.duration_s - 1e-9:
             for coolant in problem.coolants:
@@ -79,33 +97,56 @@ class Drive:
     ) -> float:
         if now >= self.timing.duration_s - 1e-9:
             return 0.0
-        deposit = self._fresh(excess, problem.conduction.law.vapour(heat), now)
+        self._renew(excess, problem.conduction.law.vapour(heat), now)
         hottest_c = problem.baseline_c + float(excess.max())
-        load = deposit.impedance_ohm
-        power, self.memory = self.controller.power_w(
-            Reading(time_s=now, hottest_c=hottest_c, impedance_ohm=load), self.memory
+        seen = Reading(
+            time_s=now,
+            hottest_c=hottest_c,
+            impedance_ohm=self._load_ohm(self.memory.way),
+            loads_ohm=self.loads_ohm,
         )
+        power, self.memory = self.controller.power_w(seen, self.memory)
         power *= min(dt, self.timing.duration_s - now) / dt
         if now % self.timing.record_s < 1e-6:
-            trace = {"time_s": now, "power_w": power, "temperature_c": hottest_c}
-            if load is not None:
-                trace["impedance_ohm"] = load
-            for name, value in trace.items():
-                self.trace.setdefault(name, []).append(value)
+            self._record(now, power, hottest_c)
         return power
 
-    def _fresh(self, excess: Tensor, vapour: Tensor, now: float) -> Deposit:
-        """The heating pattern, renewed if the tissue has changed since it was made."""
-        if now < self.memory.off_until_s and self.deposit is not None:
-            return self.deposit
-        if self.deposit is not None and self.made_for is not None:
+    def _record(self, now: float, power: float, hottest_c: float) -> None:
+        entry = {"time_s": now, "power_w": power, "temperature_c": hottest_c}
+        load = self._load_ohm(self.memory.way)
+        if load is not None:
+            entry["impedance_ohm"] = load
+        if len(self.loads_ohm) > 1:
+            entry["connection"] = float(self.memory.way)
+        for name, value in entry.items():
+            self.trace.setdefault(name, []).append(value)
+
+    def _load_ohm(self, way: int) -> float | None:
+        """What the generator feels; a plain applicator has one load, or none."""
+        if self.loads_ohm:
+            return self.loads_ohm[way]
+        return self.deposits[0].impedance_ohm
+
+    def _deposit(self, way: int) -> Deposit:
+        if way not in self.deposits and isinstance(self.applicator, ManyWays):
+            self.deposits[way] = self.applicator.way(way)
+        return self.deposits[way]
+
+    def _renew(self, excess: Tensor, vapour: Tensor, now: float) -> None:
+        """Renew the heating patterns if the tissue has changed since they were made."""
+        if self.made_for is not None:
+            if now < self.memory.off_until_s or self.memory.ended:
+                return
             old_excess, old_vapour = self.made_for
             if (
                 now - self.made_at_s < self.timing.refresh_s - 1e-9
                 and float((excess - old_excess).abs().max()) < self.timing.refresh_k
                 and float((vapour - old_vapour).abs().max()) < self.timing.refresh_vapour
             ):
-                return self.deposit
-        self.deposit = self.applicator.deposit(excess, vapour)
+                return
+        if isinstance(self.applicator, ManyWays):
+            self.loads_ohm, self.deposits = self.applicator.renew(excess, vapour), {}
+        else:
+            self.deposits = {0: self.applicator.deposit(excess, vapour)}
         self.made_at_s, self.made_for = now, (excess, vapour)
-        return self.deposit
+        self.renewals += 1
