@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.domain.volume import Mask
 from netseg.geometry.components import components
 from netseg.verify import shares
 from netseg.verify.lesion import margins_at
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from netseg.domain.margin import MarginErrors
+    from netseg.domain.volume import Mask
     from netseg.verify.lesion import SurfaceMargins, Surroundings
 
 SHOWN = (0.0, 0.05, 0.12)

@@ -110,7 +110,7 @@ class MarginRule:
         inputs.require_voxels("lesion", numbered.region())
         inputs.require_voxels("ablation zone", zone.mask)
         fields = inputs.fields_of(lesion_fields or {}, numbered)
-        around = self._surroundings(numbered, zone.mask, liver, vessels, warnings)
+        around = self.surroundings(numbered, zone.mask, liver, vessels, warnings)
         judge = Judge(
             required_mm=self.required_mm,
             further_mm=self.further_mm,
@@ -135,15 +135,28 @@ class MarginRule:
             warnings=tuple(warnings),
         )
 
-    def _surroundings(
+    def surroundings(
         self,
         numbered: LabelMap,
         zone: Mask,
-        liver: Mask | None,
-        vessels: Mask | None,
-        warnings: list[Notice],
+        liver: Mask | None = None,
+        vessels: Mask | None = None,
+        warnings: list[Notice] | None = None,
     ) -> Surroundings:
-        """Zone, liver and vessels on the lesions' grid, and their surfaces around the zone."""
+        """Zone, liver and vessels on the lesions' grid, and their surfaces around the zone.
+
+        Args:
+            numbered: The lesions.
+            zone: Tissue destroyed.
+            liver: The liver, where somebody outlined it.
+            vessels: Vessel lumens, where somebody outlined them.
+            warnings: Gets a notice for each mask that had to be interpolated.
+
+        Raises:
+            FrameMismatchError: If two of the images were never registered.
+            StudyRejectedError: If no voxel of the zone lies within the scan (MASK_EMPTY).
+        """
+        warnings = [] if warnings is None else warnings
         ablated = inputs.onto(numbered.grid, "zone", zone, warnings)
         inputs.require_voxels("ablation zone within the scan", ablated)
         if vessels is not None:

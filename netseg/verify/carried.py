@@ -1,0 +1,66 @@
+"""Lesions of the planning scan in the control scan's frame, with their sub-voxel surface.
+
+Carried as voxels, a lesion's surface would be known to half a voxel of the control scan again, and
+5 mm slices would cut off its poles twice. So the field whose zero level is its surface is made on
+the planning scan's own voxels, and looked up through the registration on a fine grid of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from netseg.domain.grid import Grid
+from netseg.domain.volume import Quantity, Volume
+from netseg.register.transport import carry_lesions, to_fixed, to_moving
+from netseg.verify.inputs import each
+from netseg.verify.lesion import grown_box
+from netseg.verify.surface import smooth_field, surface_of, window
+
+if TYPE_CHECKING:
+    from netseg.domain.registration import Registration
+    from netseg.domain.volume import LabelMap, Mask
+
+FINEST_MM, COARSEST_MM = 0.5, 1.5  # of the carried field's own grid
+ROOM_VOXELS = 3  # around the lesion
+
+
+def carried_lesions(
+    registration: Registration, lesions: LabelMap, onto: Grid
+) -> tuple[LabelMap, dict[int, Volume]]:
+    """The lesions on the control scan's voxels, and each one's field on a fine grid.
+
+    Args:
+        registration: Of the two scans.
+        lesions: Numbered lesions of the planning scan.
+        onto: The control scan's grid.
+
+    Returns:
+        Both for `MarginRule.check(lesions, zone, lesion_fields=…)`: the numbered lesions, and by
+        number millimetres from its surface, negative inside. Lesions outside `onto` are missing.
+
+    Raises:
+        FrameMismatchError: If lesions or grid lie in another frame than their scan.
+        StudyRejectedError: If the lesions' grid is sheared (GANTRY_TILT).
+    """
+    numbered = carry_lesions(registration, lesions, onto)
+    there = set(numbered.values)
+    fields = {n: _carried(registration, m) for n, m in each(lesions) if n in there}
+    return numbered, fields
+
+
+def _carried(registration: Registration, lesion: Mask) -> Volume:
+    spacing = lesion.grid.spacing_mm
+    source = smooth_field(window(lesion, *grown_box(lesion, 3 * max(spacing) + COARSEST_MM)))
+    surface_mm = to_fixed(registration, surface_of(source).points_mm)
+    step = float(np.clip(min(spacing), FINEST_MM, COARSEST_MM))
+    low = surface_mm.min(axis=0) - ROOM_VOXELS * step
+    shape = np.ceil((surface_mm.max(axis=0) - low) / step).astype(int) + 1 + ROOM_VOXELS
+    affine = np.diag([step, step, step, 1.0])
+    affine[:3, 3] = low
+    size = (int(shape[0]), int(shape[1]), int(shape[2]))
+    grid = Grid(size, affine, registration.fixed.frame_uid)
+    nodes = grid.to_mm(np.moveaxis(np.indices(size), 0, -1).reshape(-1, 3))
+    values = source.at(to_moving(registration, nodes)).reshape(size)
+    return Volume(values.astype(np.float32), grid, Quantity.ARBITRARY)
