@@ -33,7 +33,7 @@ def build_stations(settings: dict[str, Any]) -> Stations:
 
     device = str(pick_device(settings["device"]))
     margin = build(settings["verify"])
-    segment = build(settings["segment"], **_on(settings["segment"], device))
+    segment = _segment(settings["segment"], device)
     announced = settings["control"]["scan"] is not None
     planner = None
     if settings["plan"]:
@@ -54,6 +54,14 @@ def build_stations(settings: dict[str, Any]) -> Stations:
         control=control_stations(settings, segment, margin) if announced else None,
         segments=_segments(settings["segments"], device),
     )
+
+
+def _segment(config: dict[str, Any], device: str) -> Any:
+    """Who outlines liver and lesions; the members of an ensemble compute where it is told to."""
+    if "members" not in config:
+        return build(config, **_on(config, device))
+    members = [{**_on(one, device), **one} for one in config["members"]]
+    return build({**config, "members": members})
 
 
 def _segments(config: dict[str, Any] | None, device: str) -> Any:

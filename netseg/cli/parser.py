@@ -122,7 +122,7 @@ def _add_batch(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_backend(parser: argparse.ArgumentParser) -> None:
-    names = "builtin, masks, bundle, nnunet or totalsegmentator"
+    names = "builtin, ensemble, masks, bundle, nnunet or totalsegmentator"
     parser.add_argument("--backend", metavar="NAME", help=f"who outlines: {names}")
     parser.add_argument("--weights", type=Path, metavar="FILE.safetensors")
 

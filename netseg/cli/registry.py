@@ -22,6 +22,7 @@ TARGETS: Mapping[str, str] = {
     "builtin": "netseg.segment:BuiltinBackend",
     "listing": "netseg.segment.listing:Listing",
     "masks": "netseg.segment:MasksBackend",
+    "ensemble": "netseg.segment.ensemble:EnsembleBackend",
     "bundle": "netseg.segment.bundle:BundleBackend",
     "nnunet": "netseg.segment.nnunet:NnunetBackend",
     "totalsegmentator": "netseg.segment.totalsegmentator:TotalSegmentatorBackend",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-BACKENDS = ("builtin", "masks", "bundle", "nnunet", "totalsegmentator")
+BACKENDS = ("builtin", "ensemble", "masks", "bundle", "nnunet", "totalsegmentator")
 
 
 def execute(words: argparse.Namespace) -> int:
@@ -117,8 +117,6 @@ def announced_control(
     Raises:
         UsageError: If masks are given without a scan, or one scan for many studies.
     """
-    from netseg.pipeline.control_files import ControlFiles
-
     if not control["scan"]:
         if said := [name for name, value in control.items() if value]:
             raise UsageError(
@@ -133,6 +131,8 @@ def announced_control(
             f"one control scan cannot belong to {len(found)} studies.",
             hint="Run each patient with a control scan of its own.",
         )
+    from netseg.pipeline.control_files import ControlFiles
+
     landmarks = control["landmarks"]
     return ControlFiles(
         scan=Path(control["scan"]),

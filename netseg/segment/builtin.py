@@ -107,10 +107,9 @@ class BuiltinBackend:
             EnvironmentFaultError: If the weights cannot be used.
         """
         inputs = choose(study, self.channels)
-        card, _, lesion_net = self.networks()
+        card, _, _ = self.networks()
         liver, probability = self.find(inputs)
-        threshold = self.lesion_threshold or lesion_net.card.threshold
-        listed = list_lesions(probability, liver, inputs.grid, threshold, self.listing)
+        listed = list_lesions(probability, liver, inputs.grid, self.threshold(), self.listing)
         key = inputs.series[inputs.reference].key
         logger.info("%s: %d lesions, %d dropped", key, len(listed.confidence), listed.dropped)
         return Segmentation(
@@ -127,6 +126,10 @@ class BuiltinBackend:
             ),
             warnings=inputs.notices,
         )
+
+    def threshold(self) -> float:
+        """Probability from which a voxel is lesion."""
+        return self.lesion_threshold or self.networks()[2].card.threshold
 
     def find(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """Liver and calibrated probability of lesion on the reference's own voxels.

@@ -102,6 +102,10 @@ class BundleBackend:
             warnings=notices,
         )
 
+    def threshold(self) -> float:
+        """Probability from which a voxel is lesion; half, where the likeliest class decides."""
+        return self.network().described.threshold
+
     def network(self) -> DescribedNetwork:
         """The network, read at the first call."""
         if self._loaded is None:
