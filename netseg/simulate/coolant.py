@@ -113,20 +113,23 @@ class ColdLine:
         felt = self.weights @ potential_k
         if self.film_w_k is None:
             return (felt - law.potential_of(excess_k)) * (self.near_w_k * self.duty)
-        metal = self._metal_k(felt, self.film_w_k, law, excess_k)
-        return (metal - excess_k) * (self.film_w_k * self.duty)
+        return self._through_film(felt, self.film_w_k, law, excess_k) * self.duty
 
-    def _metal_k(self, felt: Tensor, film: Tensor, law: FreezingLaw, excess_k: float) -> Tensor:
-        """Where what tissue brings, near (felt - potential(T)), is what gas takes, film (T - gas).
+    def _through_film(self, felt: Tensor, film: Tensor, law: FreezingLaw, gas: float) -> Tensor:
+        """Solve near (felt - potential(T)) = film (T - gas) for the metal's temperature T.
 
-        Both sides are piecewise linear in T, one piece each for water, slush and ice.
+        Potential is linear in T in each state of the tissue at the metal, so that each state has
+        its closed form; which one holds shows at the temperatures between them.
         """
-        near = self.near_w_k
-        given = near * felt + film * excess_k
-        start, end = law.starts_k, law.ends_k
-        at_start = (near + film) * start
-        at_end = near * law.potential_of(end) + film * end
-        wet = given / (near + film)
-        slush = start + (given - at_start) / (near * law.mushy_conduction + film)
-        ice = end + (given - at_end) / (near * law.ice_conduction + film)
-        return torch.where(given >= at_start, wet, torch.where(given >= at_end, slush, ice))
+        near, start, end = self.near_w_k, law.starts_k, law.ends_k
+
+        def through(k: float, at: float) -> Tensor:
+            reach = felt - law.potential_of(at) + k * (at - gas)
+            return near * film * reach / (near * k + film)
+
+        def warmer(at: float) -> Tensor:
+            return near * (felt - law.potential_of(at)) >= film * (at - gas)
+
+        slush = through(law.mushy_conduction, start)
+        frozen = torch.where(warmer(end), slush, through(law.ice_conduction, end))
+        return torch.where(warmer(start), through(1.0, start), frozen)

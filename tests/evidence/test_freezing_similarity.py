@@ -56,7 +56,7 @@ def front_mm(heat, law, h):
 
 
 def share_of_neumann(wall_c):
-    """lambda of sqrt(4 D_ice t) for a wall held at a temperature."""
+    """Lambda of sqrt(4 D_ice t) for a wall held at a temperature."""
     d_ice, d_wet = K_ICE / RHO_C_ICE, K_WET / RHO_C_WET
 
     def residual(share):
@@ -130,7 +130,7 @@ SAME = FreezingLaw(
 
 
 def share_of_a_line(law, k_wet, rho_c, watt_m):
-    """lambda of sqrt(4 D_ice t) around a line sink."""
+    """Lambda of sqrt(4 D_ice t) around a line sink."""
     k_ice, c_ice = k_wet * law.ice_conduction, rho_c / law.ice_slope
     d_ice, d_wet = k_ice / c_ice, k_wet / rho_c
     latent = law.plateau_k * rho_c
