@@ -43,6 +43,7 @@ class MarginErrors:
             direction. Shown as sensitivity, never part of the verdict.
         draws: How often the errors are drawn.
         seed: Where the draws begin.
+        assumed: Which of the numbers nobody measured, in words; the report says so.
     """
 
     registration_mm: float
@@ -54,6 +55,7 @@ class MarginErrors:
     contraction: tuple[float, float] = (0.0, 0.05)
     draws: int = 400
     seed: int = 2020
+    assumed: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Keep standard deviations from being negative or unknown."""

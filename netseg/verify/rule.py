@@ -11,7 +11,7 @@ from netseg.domain.ablation import AblationZone, Evidence
 from netseg.domain.codes import Code
 from netseg.domain.errors import Notice, UsageError
 from netseg.domain.grid import require_same_frame
-from netseg.domain.margin import MarginReport
+from netseg.domain.margin import MarginErrors, MarginReport
 from netseg.domain.volume import LabelMap, Mask
 from netseg.geometry.components import components
 from netseg.verify import inputs
@@ -24,7 +24,6 @@ from netseg.verify.viable import viable_surface, wide_lumens
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.domain.margin import MarginErrors
     from netseg.domain.registration import Registration
     from netseg.domain.volume import Volume
 
@@ -39,14 +38,18 @@ class MarginRule:
     Attributes:
         required_mm: The margin that makes an ablation A0.
         further_mm: Other margins worth a probability and an under-treated volume.
+        outline_sd_mm: How far off an outline is taken to be, one standard deviation, where its
+            maker does not say.
     """
 
     required_mm: float = 5.0
     further_mm: tuple[float, ...] = (3.0, 4.0, 10.0)
+    outline_sd_mm: float = 1.0
 
     def __post_init__(self) -> None:
         """Keep the cut-offs lengths."""
-        for name, value in (("required_mm", self.required_mm), *self._named()):
+        lengths = [("required_mm", self.required_mm), ("outline_sd_mm", self.outline_sd_mm)]
+        for name, value in lengths + [("further_mm", mm) for mm in self.further_mm]:
             if not (np.isfinite(value) and value > 0):
                 raise UsageError(
                     Code.CONFIG_RANGE,
@@ -55,8 +58,38 @@ class MarginRule:
                 )
         object.__setattr__(self, "further_mm", tuple(float(v) for v in self.further_mm))
 
-    def _named(self) -> list[tuple[str, float]]:
-        return [("further_mm", value) for value in self.further_mm]
+    def errors_of(
+        self,
+        registration: Registration | None,
+        zone: AblationZone,
+        lesion_sd_mm: Mapping[int, float] | None = None,
+    ) -> MarginErrors | None:
+        """The error model that a registration, a zone and a segmentation give.
+
+        Args:
+            registration: Of planning and control scan; None where both lie on one scan.
+            zone: With the deviation of its outline, if its maker states one.
+            lesion_sd_mm: Deviation of the lesions' outlines by number, where a model gave them.
+
+        Returns:
+            None where two scans were registered and nobody knows how well. Deviations that nobody
+            stated are `outline_sd_mm`, and named as assumed.
+        """
+        if registration is not None and registration.error_mm is None:
+            return None
+        known = dict(lesion_sd_mm or {})
+        assumed = () if known else ("lesion outline",)
+        if zone.boundary_sd_mm is None:
+            assumed = (*assumed, "zone outline")
+        return MarginErrors(
+            registration_mm=0.0 if registration is None else float(registration.error_mm or 0.0),
+            lesion_boundary_sd_mm=self.outline_sd_mm,
+            zone_boundary_sd_mm=(
+                self.outline_sd_mm if zone.boundary_sd_mm is None else zone.boundary_sd_mm
+            ),
+            lesion_boundary_sd_by_id_mm=known,
+            assumed=assumed,
+        )
 
     def check(
         self,

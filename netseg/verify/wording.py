@@ -119,6 +119,11 @@ def _errors(facts: Facts, found: LesionMargin) -> list[str]:
             f"probability of {found.p_a0:.0%}."
         )
     ]
+    if facts.errors.assumed:
+        sentences.append(
+            f"Assumed, since nobody stated it: how exact the {' and the '.join(facts.errors.assumed)} "
+            "is."
+        )
     if found.verdict is Verdict.A0_UNCERTAIN:
         sentences.append(
             "Neither A0 nor its absence can be stated. What would settle it: a more exact "
