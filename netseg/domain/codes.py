@@ -111,6 +111,10 @@ class Code(StrEnum):
     SEGMENTS_BY_NETWORK = "SEGMENTS_BY_NETWORK", "A network drew the segments; nobody checked them."
     SEGMENTS_UNCERTAIN = "SEGMENTS_UNCERTAIN", "A network is not sure of segments or lobes."
     SIMULATION_REFUSED = "SIMULATION_REFUSED", "The ablation plan cannot be simulated as given."
+    ZONE_NOT_SEEN = "ZONE_NOT_SEEN", "No ablation zone can be told from the liver at any lesion."
+    ZONE_LEAKS = "ZONE_LEAKS", "The outline of the ablation zone runs out into other tissue."
+    ZONE_OFF_LESIONS = "ZONE_OFF_LESIONS", "The given ablation zone touches no lesion."
+    LESION_OUTSIDE_SCAN = "LESION_OUTSIDE_SCAN", "No lesion lies within the control scan."
     NO_ACCESS = "NO_ACCESS", "No straight path reaches the lesion without crossing an obstacle."
     NOT_BUILT_YET = "NOT_BUILT_YET", "This part of netseg is not built yet."
     # configuration, tables, weights, environment

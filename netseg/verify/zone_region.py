@@ -1,0 +1,195 @@
+"""The outline of one zone on cubic voxels: found roughly, freed of leaks, then put where it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
+
+from netseg.verify.zone_levels import Tissue, bulk, half_way, noise_of, smoothed
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
+
+ASTRAY_MM = 6.0  # how far the lesions may lie from where they were registered to
+RING_MM = (10.0, 40.0)  # from the lesion: where the liver's value is read
+LEAK_MM = 3.0  # what is thinner than twice this and hangs on the zone is no zone
+ROUNDS = 4  # of reading both sides of the border and moving it
+STEP_MM = 3.0  # how far one round may move it
+SEEN = 2.5  # spreads of the liver by which a zone must differ from it
+GAS_HU, METAL_HU = -150.0, 400.0
+FAT_HU = -30.0  # without a liver mask, darker than this is no liver
+FEW = 50  # voxels without which nothing can be told of a tissue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scene:
+    """The surroundings of a lesion on cubic voxels.
+
+    Attributes:
+        values: The control scan.
+        liver: Where a zone may be: the liver, or all soft tissue.
+        seed: The lesion, and the planned zone where there is one.
+        spacing_mm: Voxel edge.
+        is_hu: Whether the values are HU, so that gas and metal are known by theirs.
+    """
+
+    values: Float[np.ndarray, "i j k"]
+    liver: Bool[np.ndarray, "i j k"]
+    seed: Bool[np.ndarray, "i j k"]
+    spacing_mm: float
+    is_hu: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Outline:
+    """A zone found.
+
+    Attributes:
+        field: About the distance to its border in millimetres; negative inside.
+        liver: Value of the liver around it.
+        zone: Value of the zone near its border, and its spread.
+        noise: Standard deviation of the smoothed image's noise.
+        boundary_sd_mm: How far the border may be off, one standard deviation, from noise and slope.
+    """
+
+    field: Float[np.ndarray, "i j k"]
+    liver: Tissue
+    zone: Tissue
+    noise: float
+    boundary_sd_mm: float
+
+
+def outline(scene: Scene, smoothing_mm: float) -> Outline | None:
+    """Find the zone at a lesion.
+
+    Args:
+        scene: Where to look; the seed holds at least one voxel.
+        smoothing_mm: Standard deviation of the smoothing that quiets noise.
+
+    Returns:
+        None where nothing at the seed differs from liver.
+    """
+    gas, metal = _foreign(scene)
+    calm = smoothed(scene.values, scene.liver & ~(gas | metal), smoothing_mm / scene.spacing_mm)
+    from_seed = ndimage.distance_transform_edt(~scene.seed, sampling=scene.spacing_mm)
+    ring = scene.liver & (from_seed > RING_MM[0]) & (from_seed < RING_MM[1]) & ~gas & ~metal
+    if np.count_nonzero(ring) < FEW:
+        return None
+    liver = bulk(calm[ring])
+    noise = noise_of(calm, ring, 3 * smoothing_mm / scene.spacing_mm)
+    near = scene.liver & (from_seed <= ASTRAY_MM)
+    sign, zone = _zone_level(calm[near], liver, noise)
+    if zone is None:
+        return None
+    rough = _rough(scene, sign * (calm - (liver.value + zone) / 2) > 0, gas, near)
+    if not rough.any():
+        return None
+    field, slope = _settled(scene, calm, rough, (zone, liver.value), gas)
+    border = (np.abs(field) < scene.spacing_mm) & scene.liver
+    border &= ~ndimage.binary_dilation(~scene.liver, iterations=2)
+    sd_mm = float(np.median(noise / slope[border])) if border.any() else smoothing_mm
+    inner = (field < -1.0) & (field > -6.0) & scene.liver & ~gas
+    return Outline(
+        field=field,
+        liver=liver,
+        zone=bulk(calm[inner]) if np.count_nonzero(inner) > FEW else Tissue(zone, noise),
+        noise=noise,
+        boundary_sd_mm=sd_mm,
+    )
+
+
+def _foreign(scene: Scene) -> tuple[Bool[np.ndarray, "i j k"], Bool[np.ndarray, "i j k"]]:
+    """Gas, and metal with what it outshines; nothing where values are no HU."""
+    if not scene.is_hu:
+        nothing = np.zeros_like(scene.liver)
+        return nothing, nothing
+    metal = scene.values > METAL_HU
+    metal = ndimage.binary_dilation(metal, iterations=max(1, round(1.0 / scene.spacing_mm)))
+    return (scene.values < GAS_HU) & ~metal & scene.liver, metal
+
+
+def _zone_level(
+    values: Float[np.ndarray, " n"], liver: Tissue, noise: float
+) -> tuple[int, float | None]:
+    """Whether the zone is darker (-1) or brighter (+1) than liver, and its value; None for neither."""
+    least = max(SEEN * liver.spread, 3.0 * noise)
+    found = {sign: values[sign * (values - liver.value) > least] for sign in (-1, 1)}
+    sign = max(found, key=lambda s: len(found[s]))
+    if len(found[sign]) < max(8, len(values) // 20):
+        return sign, None
+    return sign, bulk(found[sign]).value
+
+
+def _rough(
+    scene: Scene,
+    like_zone: Bool[np.ndarray, "i j k"],
+    gas: Bool[np.ndarray, "i j k"],
+    near: Bool[np.ndarray, "i j k"],
+) -> Bool[np.ndarray, "i j k"]:
+    """What looks like zone and hangs together with the lesion, without ducts and vessels."""
+    region = (like_zone | gas) & scene.liver
+    radius = max(1, round(LEAK_MM / scene.spacing_mm))
+    away = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1, 1:-1]
+    core = _touching(away > radius, scene.seed, near)
+    if not core.any():
+        return ndimage.binary_fill_holes(_touching(region, scene.seed, near))
+    grown = ndimage.distance_transform_edt(~core) <= radius + 1
+    return ndimage.binary_fill_holes(grown & region) & scene.liver
+
+
+def _touching(
+    region: Bool[np.ndarray, "i j k"],
+    seed: Bool[np.ndarray, "i j k"],
+    near: Bool[np.ndarray, "i j k"],
+) -> Bool[np.ndarray, "i j k"]:
+    """The parts that reach into the seed; else those that come near it."""
+    parts, _ = ndimage.label(region, np.ones((3, 3, 3)))
+    for where in (seed, near):
+        wanted = np.unique(parts[where & region])
+        if wanted.size:
+            return np.isin(parts, wanted)
+    return np.zeros_like(region)
+
+
+def _settled(
+    scene: Scene,
+    calm: Float[np.ndarray, "i j k"],
+    rough: Bool[np.ndarray, "i j k"],
+    levels: tuple[float, float],
+    gas: Bool[np.ndarray, "i j k"],
+) -> tuple[Float[np.ndarray, "i j k"], Float[np.ndarray, "i j k"]]:
+    """The border where values are half-way between its two sides, and the image's slope per mm."""
+    sign = np.sign(levels[0] - levels[1])
+    slope = ndimage.gaussian_gradient_magnitude(calm, 0.5) / scene.spacing_mm
+    inside, field = rough, np.zeros_like(calm)
+    bubbles = gas & rough
+    for _ in range(ROUNDS):
+        distance = _distance_mm(inside, scene.spacing_mm)
+        middle, half = half_way(calm, distance, scene.liver, levels, scene.spacing_mm)
+        least = 0.25 * abs(levels[1] - levels[0])
+        steep = np.maximum(np.maximum(slope, np.abs(half) / 4.0), least / 4.0)
+        level = np.clip(-sign * (calm - middle) / steep, -STEP_MM, STEP_MM)
+        field = np.where(np.abs(distance) <= STEP_MM, level, distance).astype(np.float32)
+        field[bubbles] = np.minimum(field[bubbles], -scene.spacing_mm / 2)
+        new = _touching((field < 0) & scene.liver, inside, inside)
+        new = ndimage.binary_fill_holes(new) & scene.liver
+        if not new.any():
+            break
+        inside = new
+    apart = ~ndimage.binary_dilation(inside, iterations=2)
+    field[apart] = np.maximum(field[apart], scene.spacing_mm)
+    held = inside & (field >= 0)  # a hole that was filled
+    field[held] = -scene.spacing_mm / 2
+    return field, np.maximum(slope, 1e-6)
+
+
+def _distance_mm(inside: Bool[np.ndarray, "i j k"], spacing_mm: float) -> np.ndarray:
+    """Distance to the border half-way between voxels; negative inside."""
+    outside = ndimage.distance_transform_edt(~inside) - 0.5
+    depth = ndimage.distance_transform_edt(inside) - 0.5
+    return (np.where(inside, -depth, outside) * spacing_mm).astype(np.float32)
