@@ -10,10 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netseg.domain.ablation import AblationModality
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
-from netseg.simulate.damage import damage_model
-from netseg.simulate.plan_parts import read_grid, read_labels, read_probes, read_tissue, read_vessel
+from netseg.simulate.lethal import HEAT, lethal_models, lethal_names
+from netseg.simulate.plan_parts import (
+    read_grid,
+    read_labels,
+    read_probes,
+    read_ramps,
+    read_tissue,
+    read_vessel,
+)
 from netseg.simulate.plan_protocol import read_protocol
 from netseg.simulate.plan_values import mapping, name, positive, read_yaml, sequence, switch, whole
 
@@ -23,17 +31,18 @@ if TYPE_CHECKING:
 
     from netseg.domain.ablation import AblationProtocol
     from netseg.domain.grid import Grid
+    from netseg.simulate.pulsed_tissue import Ramp
     from netseg.simulate.scene import PlacedProbe
     from netseg.simulate.tissue import Tissue
     from netseg.simulate.vessel import Vessel
 
 PLAN_KEYS = (
-    "grid", "tissue", "labels", "vessels", "probes", "protocol", "damage", "ensemble", "certified",
+    "grid", "tissue", "labels", "pulsed", "vessels", "probes", "protocol", "damage", "ensemble", "certified",
     "step_s", "cooling_s",
 )  # fmt: skip
-DAMAGE = ("arrhenius", "cem43", "oneill")
 MOST_DRAWS = 4096
 LONGEST_STEP_S = 10.0
+STEP_S = {AblationModality.CRYO: 2.0}  # ice moves slowly; others take a second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +53,7 @@ class SimulationPlan:
         grid: The simulation grid; None where the label image gives it.
         tissue: Tissue where no label says else.
         labelled: Tissue by label number.
+        ramps: Conductivity under pulses by label number; 0 is where no label says else.
         vessels: Heat sinks.
         probes: Needles.
         protocol: Energy.
@@ -59,8 +69,9 @@ class SimulationPlan:
     probes: tuple[PlacedProbe, ...]
     protocol: AblationProtocol
     labelled: Mapping[int, Tissue] = field(default_factory=dict)
+    ramps: Mapping[int, Ramp] = field(default_factory=dict)
     vessels: tuple[Vessel, ...] = ()
-    damage: tuple[str, ...] = DAMAGE
+    damage: tuple[str, ...] = HEAT
     ensemble: int = 0
     certified: bool = False
     step_s: float = 1.0
@@ -69,7 +80,8 @@ class SimulationPlan:
     @property
     def total_s(self) -> float:
         """Simulated time in all."""
-        return self.protocol.duration_s + self.cooling_s
+        heated = self.protocol.modality in (AblationModality.RFA, AblationModality.MWA)
+        return self.protocol.duration_s + (self.cooling_s if heated else 0.0)
 
 
 def read_plan(path: Path) -> SimulationPlan:
@@ -93,7 +105,8 @@ def parse_plan(document: object) -> SimulationPlan:
         if key not in plan:
             raise StudyRejectedError(Code.CONFIG_TYPE, f"plan: {key} must be given.")
     probes = read_probes(plan["probes"])
-    step_s = positive(plan.get("step_s", 1.0), "step_s")
+    protocol = read_protocol(plan["protocol"], tuple(p.id for p in probes))
+    step_s = positive(plan.get("step_s", STEP_S.get(protocol.modality, 1.0)), "step_s")
     if step_s > LONGEST_STEP_S:
         raise StudyRejectedError(
             Code.CONFIG_RANGE,
@@ -108,8 +121,9 @@ def parse_plan(document: object) -> SimulationPlan:
             read_vessel(v, n) for n, v in enumerate(sequence(plan.get("vessels", []), "vessels"))
         ),
         probes=probes,
-        protocol=read_protocol(plan["protocol"], tuple(p.id for p in probes)),
-        damage=_damage(plan.get("damage", list(DAMAGE))),
+        protocol=protocol,
+        damage=_damage(plan.get("damage", list(lethal_names(protocol.modality))), protocol),
+        ramps=read_ramps(plan.get("pulsed", {})),
         ensemble=whole(plan.get("ensemble", 0), "ensemble", least=0, most=MOST_DRAWS),
         certified=switch(plan.get("certified", False), "certified"),
         step_s=step_s,
@@ -117,10 +131,9 @@ def parse_plan(document: object) -> SimulationPlan:
     )
 
 
-def _damage(document: object) -> tuple[str, ...]:
+def _damage(document: object, protocol: AblationProtocol) -> tuple[str, ...]:
     names = tuple(name(n, "damage") for n in sequence(document, "damage"))
-    for one in names:
-        damage_model(one)
+    lethal_models(protocol.modality, names)
     if not names or len(set(names)) != len(names):
         raise StudyRejectedError(
             Code.CONFIG_RANGE, f"plan: damage must list different models; got {list(names)}."

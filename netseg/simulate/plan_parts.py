@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,15 @@ from netseg.domain.errors import StudyRejectedError
 from netseg.domain.grid import Grid
 from netseg.domain.point import PointMm
 from netseg.simulate.devices import load_device, parse_device
-from netseg.simulate.plan_values import mapping, name, positive, sequence, triple
+from netseg.simulate.plan_values import mapping, name, positive, sequence, triple, unknown_key
+from netseg.simulate.pulsed_tissue import PULSED, Ramp
 from netseg.simulate.scene import PlacedProbe
 from netseg.simulate.tissue import Tissue, load_tissue
 from netseg.simulate.vessel import Vessel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Float
 
 PROBE_KEYS = ("id", "device", "tip_mm", "direction", "active_length_mm")
@@ -73,16 +77,43 @@ def read_labels(document: object) -> dict[int, Tissue]:
     """
     labels: dict[int, Tissue] = {}
     for key, tissue in mapping(document, "labels").items():
-        digits = isinstance(key, str) and key.isdecimal() and len(key) < 10
-        number = int(key) if digits or isinstance(key, int) else 0
-        if isinstance(key, bool) or number < 1 or number in labels:
-            raise StudyRejectedError(
-                Code.CONFIG_TYPE,
-                f"labels: keys are label numbers from 1, each once; got {key!r}.",
-                hint="0 is the plan's `tissue`." if key == 0 else "",
-            )
+        number = _label(key, "labels", least=1, taken=labels)
         labels[number] = read_tissue(tissue, f"label {number}")
     return labels
+
+
+def read_ramps(document: object) -> dict[int, Ramp]:
+    """How conductivity follows a pulsed field, by label number; 0 is where no label says else.
+
+    Raises:
+        StudyRejectedError: If a key is no label number, a name unknown or a number impossible.
+    """
+    ramps: dict[int, Ramp] = {}
+    for key, ramp in mapping(document, "pulsed").items():
+        number = _label(key, "pulsed", least=0, taken=ramps)
+        where = f"pulsed {number}"
+        if isinstance(ramp, str):
+            if ramp not in PULSED:
+                raise unknown_key(where, ramp, tuple(PULSED))
+            ramps[number] = PULSED[ramp]
+        else:
+            names = tuple(f.name for f in fields(Ramp))
+            given = mapping(ramp, where, names)
+            ramps[number] = Ramp(**{n: positive(given.get(n), f"{where}.{n}") for n in names})
+    return ramps
+
+
+def _label(key: object, where: str, *, least: int, taken: Mapping[int, Any]) -> int:
+    """A label number, as a number or its digits (JSON has no other keys)."""
+    if isinstance(key, str) and key.isdecimal() and len(key) < 10:
+        key = int(key)
+    if isinstance(key, bool) or not isinstance(key, int) or key < least or key in taken:
+        raise StudyRejectedError(
+            Code.CONFIG_TYPE,
+            f"{where}: keys are label numbers from {least}, each once; got {key!r}.",
+            hint="0 is the plan's `tissue`." if key == 0 else "",
+        )
+    return key
 
 
 def read_vessel(document: object, count: int) -> Vessel:

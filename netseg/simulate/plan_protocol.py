@@ -12,6 +12,7 @@ from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.control import connections_for, controller_for
 from netseg.simulate.control.choose import NAMED, OURS
 from netseg.simulate.control.wanted import ENERGY, SHAPE, electrode_name
+from netseg.simulate.cryo_protocol import ARGON_C, FreezeThaw
 from netseg.simulate.devices import parse_modality
 from netseg.simulate.plan_values import (
     mapping,
@@ -99,6 +100,8 @@ def read_protocol(document: object, probe_ids: tuple[str, ...]) -> AblationProto
         controller_for(protocol)
     if modality is AblationModality.RFA:
         connections_for(protocol, probe_ids)
+    if modality is AblationModality.CRYO:
+        FreezeThaw.of(protocol, probe_c=ARGON_C)
     return protocol
 
 
@@ -157,6 +160,8 @@ def _settings(given: Mapping[Any, Any], modality: AblationModality) -> dict[str,
 
 def _own_numbers(controller: object, modality: AblationModality) -> tuple[str, ...]:
     """Names of a generator's own numbers; none for what no generator of heat drives."""
+    if modality is AblationModality.IRE:
+        return ("pulse_s",)
     if modality not in HEATING or not isinstance(controller, str) or controller not in NAMED:
         return ()
     kind, power = NAMED[controller]

@@ -13,9 +13,9 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import GridMismatchError, StudyRejectedError
 from netseg.domain.grid import describe
 from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
-from netseg.simulate.damage import damage_model
+from netseg.simulate.lethal import lethal_models
 from netseg.simulate.recorder import Frame, Recorder, frame_times_s
-from netseg.simulate.scene import Scene
+from netseg.simulate.scene import Scene, require_reach
 from netseg.simulate.scene_run import choose_device, energy_document, simulate_scene
 from netseg.simulate.surface import measure_shape
 
@@ -116,7 +116,9 @@ def simulate_plan(
         labels=None if tissue is None else tissue.labels,
         labelled=dict(plan.labelled),
         vessels=plan.vessels,
+        ramps=dict(plan.ramps),
     )
+    require_reach(scene)
     like = torch.zeros((), device=choose_device(device))
     recorder = None
     if pictured_mm is not None:
@@ -136,7 +138,7 @@ def simulate_plan(
     done = simulate_scene(
         scene,
         plan.protocol,
-        [damage_model(name) for name in plan.damage],
+        lethal_models(plan.protocol.modality, plan.damage),
         like=like,
         step_s=plan.step_s,
         cooling_s=plan.cooling_s,

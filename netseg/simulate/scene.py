@@ -1,39 +1,35 @@
-"""From probes in the patient to a problem on a grid."""
+"""Probes, tissue and vessels in the patient and on a grid.
+
+What each physics makes of a scene stands in a file of its own: `heating`, `cooling`, `pulsing`.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from netseg.domain.ablation import AblationModality, AblationProtocol
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
-from netseg.simulate.conductivity import varying_conductivity
-from netseg.simulate.coolant import Coolant
-from netseg.simulate.diffusion import Diffusion
-from netseg.simulate.microwave import MicrowaveAntenna
-from netseg.simulate.needle import LineKernel, Needle
-from netseg.simulate.radiofrequency import RadiofrequencyNeedles
-from netseg.simulate.solver import Problem
-from netseg.simulate.stepping import Conduction
-from netseg.simulate.vessel import film_w_m2k
+from netseg.simulate.needle import Needle
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jaxtyping import Float, Integer
     from torch import Tensor
 
+    from netseg.domain.ablation import AblationProtocol
     from netseg.domain.grid import Grid
     from netseg.domain.point import PointMm
     from netseg.simulate.applicator import Applicator
     from netseg.simulate.devices import Device
+    from netseg.simulate.pulsed_tissue import Ramp
+    from netseg.simulate.solver import Problem
     from netseg.simulate.tissue import Tissue
     from netseg.simulate.vessel import Vessel
-
-SUPPORTED = (AblationModality.RFA, AblationModality.MWA)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +62,7 @@ class Scene:
         labels: Tissue number per cell, 0 for `tissue`; None for one tissue everywhere.
         labelled: Tissue by number.
         vessels: Blood vessels.
+        ramps: Conductivity under pulses by label number, where the plan states it.
     """
 
     grid: Grid
@@ -74,6 +71,7 @@ class Scene:
     labels: Integer[np.ndarray, "i j k"] | None = None
     labelled: dict[int, Tissue] | None = None
     vessels: tuple[Vessel, ...] = ()
+    ramps: Mapping[int, Ramp] | None = None
 
 
 def tip_index(probe: PlacedProbe, grid: Grid) -> Float[np.ndarray, "3"]:
@@ -124,116 +122,83 @@ def needles(scene: Scene) -> tuple[Needle, ...]:
 def assemble(
     scene: Scene, protocol: AblationProtocol, *, like: Tensor
 ) -> tuple[Problem, Applicator]:
-    """Put tissue and probes on the grid.
-
-    Args:
-        scene: What lies where.
-        protocol: Energy; its modality must be the probes'.
-        like: A tensor of the type and device to compute with.
+    """Equation and source of a heating run; `heating` has the other parts too.
 
     Raises:
-        StudyRejectedError: If the modality is not built, probes do not fit it, or leave the grid.
+        StudyRejectedError: If probes do not fit the protocol, or something cannot be placed.
     """
-    _check_modality(scene, protocol)
-    k = _per_cell(scene, "k_w_mk", like)
-    capacity = _per_cell(scene, "capacity_j_m3k", like)
-    perfusion = _per_cell(scene, "perfusion_rate_1_s", like)
-    sigma = _per_cell(scene, "sigma_s_m", like)
-    film = film_w_m2k(scene.vessels, scene.grid, like=like) if scene.vessels else None
-    inverse, held = 1.0 / capacity, None
-    if film is not None:
-        blood = film > 0
-        inverse = torch.where(blood, 0.0, inverse)
-        perfusion = torch.where(blood, 0.0, perfusion)
-        held = blood.reshape(-1).nonzero()[:, 0]
-    spacing = scene.grid.spacing_mm
-    placed = needles(scene)
-    problem = Problem(
-        conduction=Conduction(
-            diffusion=Diffusion.assemble(k, spacing, film=film),
-            inverse_capacity=inverse,
-            law=scene.tissue.boiling,
-            held=held,
-            varying=varying_conductivity(
-                k, scene.tissue.conductivity, spacing_mm=spacing, film=film
-            ),
-        ),
-        capacity_j_m3k=capacity,
-        perfusion_1_s=perfusion,
-        cell_m3=math.prod(spacing) * 1e-9,
-        baseline_c=scene.tissue.baseline_c,
-        coolants=_coolants(scene, placed, k),
-    )
-    return problem, _applicator(scene, placed, sigma, protocol)
+    from netseg.simulate.heating import equation_and_source  # heating is made of scenes
+
+    return equation_and_source(scene, protocol, like=like)
 
 
-def _applicator(
-    scene: Scene, placed: tuple[Needle, ...], sigma: Tensor, protocol: AblationProtocol
-) -> Applicator:
-    spacing, shape = scene.grid.spacing_mm, scene.grid.shape
-    if protocol.modality is AblationModality.RFA:
-        return RadiofrequencyNeedles(
-            kernels=tuple(LineKernel.embed(n, shape, spacing, like=sigma) for n in placed),
-            sigma_s_m=sigma,
-            spacing_mm=spacing,
-            rise_1_k=scene.tissue.sigma_rise_1_k,
-        )
-    device = scene.probes[0].device
-    return MicrowaveAntenna.place(
-        placed,
-        shape,
-        spacing,
-        like=sigma,
-        baseline_c=scene.tissue.baseline_c,
-        frequency_hz=device.frequency_hz or 2.45e9,
-        efficiency=device.efficiency,
-    )
+def require_fit(scene: Scene, protocol: AblationProtocol) -> None:
+    """Refuse probes that are not of the protocol's physics or cannot give its energy.
 
-
-def _coolants(scene: Scene, placed: tuple[Needle, ...], k: Tensor) -> tuple[Coolant, ...]:
-    cooled = []
-    for probe, needle in zip(scene.probes, placed, strict=True):
-        device = probe.device
-        if device.coolant_c is None:
-            continue
-        kernel = LineKernel.embed(needle, scene.grid.shape, scene.grid.spacing_mm, like=k)
-        cooled.append(
-            Coolant(
-                kernel=kernel,
-                link_w_k=kernel.link(k, surface_w_m2k=device.coolant_w_m2k),
-                excess_k=device.coolant_c - scene.tissue.baseline_c,
-            )
-        )
-    return tuple(cooled)
-
-
-def _check_modality(scene: Scene, protocol: AblationProtocol) -> None:
-    if protocol.modality not in SUPPORTED:
-        raise StudyRejectedError(
-            Code.NOT_BUILT_YET,
-            f"{protocol.modality.value} is not built yet; netseg simulates "
-            f"{' and '.join(m.value for m in SUPPORTED)}.",
-        )
+    Raises:
+        StudyRejectedError: If so, or if there is no probe.
+    """
     if not scene.probes:
         raise StudyRejectedError(Code.SIMULATION_REFUSED, "an ablation needs at least one probe.")
     for probe in scene.probes:
-        if probe.device.modality is not protocol.modality:
+        device = probe.device
+        if device.modality is not protocol.modality:
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED,
-                f"probe {probe.id} is a device for {probe.device.modality.value}, the protocol is "
+                f"probe {probe.id} is a device for {device.modality.value}, the protocol is "
                 f"{protocol.modality.value}.",
             )
-        power = protocol.power_w
-        if power is not None and power > probe.device.max_power_w:
+        powers = [protocol.power_w, *(p.get("power_w") for p in protocol.schedule)]
+        power = max((p for p in powers if p is not None), default=0.0)
+        if power > device.max_power_w:
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED,
-                f"power_w is {power:.0f}; {probe.device.name} gives at most "
-                f"{probe.device.max_power_w:.0f}.",
+                f"power_w is {power:.0f}; {device.name} gives at most {device.max_power_w:.0f}.",
+            )
+        volts = protocol.voltage_v
+        if volts is not None and device.max_voltage_v is not None and volts > device.max_voltage_v:
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED,
+                f"voltage_v is {volts:.0f}; {device.name} gives at most "
+                f"{device.max_voltage_v:.0f}.",
             )
 
 
-def _per_cell(scene: Scene, name: str, like: Tensor) -> Tensor:
-    """One property of every cell's tissue."""
+def reaches(vessel: Vessel, grid: Grid) -> bool:
+    """Whether any part of a vessel lies in the grid."""
+    start, end = vessel.from_mm.as_array(), vessel.to_mm.as_array()
+    share = np.linspace(0.0, 1.0, 501)[:, None]
+    index = grid.to_index(start + share * (end - start))
+    around = 0.5 + 0.5 * vessel.diameter_mm / np.array(grid.spacing_mm)
+    return bool(((index >= -around) & (index <= np.array(grid.shape) - 1 + around)).all(1).any())
+
+
+def require_reach(scene: Scene) -> None:
+    """Refuse a vessel that is not in the grid: plan and image then speak of different places.
+
+    Raises:
+        StudyRejectedError: If there is one.
+    """
+    for number, vessel in enumerate(scene.vessels):
+        if not reaches(vessel, scene.grid):
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED,
+                f"vessel {number + 1} lies outside the grid.",
+                hint="Leave it out, or check that plan and image use the same LPS coordinates.",
+            )
+
+
+def per_cell(scene: Scene, name: str, like: Tensor) -> Float[Tensor, "i j k"]:
+    """One property of every cell's tissue.
+
+    Args:
+        scene: What lies where.
+        name: An attribute of `Tissue`.
+        like: A tensor of the type and device to use.
+
+    Raises:
+        StudyRejectedError: If a label has no tissue.
+    """
     value = like.new_full(scene.grid.shape, getattr(scene.tissue, name))
     if scene.labels is None:
         return value

@@ -1,19 +1,22 @@
-"""One run of a scene, brought back to numpy."""
+"""One run of a scene, whatever its physics, brought back to numpy."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from netseg.domain.ablation import AblationModality
 from netseg.domain.codes import Code
 from netseg.domain.errors import EnvironmentFaultError, StudyRejectedError, UsageError
-from netseg.simulate.control import controller_for
+from netseg.simulate.cooling import freezing_parts
 from netseg.simulate.drive import Timing
-from netseg.simulate.scene import assemble
-from netseg.simulate.solver import run
+from netseg.simulate.heating import heating_parts
+from netseg.simulate.ledger import Ledger
+from netseg.simulate.pulsing import pulsing_parts
+from netseg.simulate.radiofrequency import RadiofrequencyElectrodes
 from netseg.simulate.surface import measure_shape
 from netseg.simulate.threads import threads_for
 
@@ -26,11 +29,14 @@ if TYPE_CHECKING:
 
     from netseg.domain.ablation import AblationProtocol
     from netseg.domain.grid import Grid
-    from netseg.simulate.damage import DamageModel
-    from netseg.simulate.ledger import Ledger
+    from netseg.simulate.circuit import Connection
+    from netseg.simulate.pulsing import PulsingParts
     from netseg.simulate.scene import Scene
 
+    Watch = Callable[[float, Tensor], None]
+
 TRACE_POINTS = 240  # of a run's time series: pauses of 15 s show in a treatment of 12 min
+V_CM = 100.0  # volt per metre in one volt per centimetre
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -40,11 +46,13 @@ class Simulated:
     Attributes:
         window: The simulation grid.
         depth: Depth of the zone by damage model, positive inside; the first is the zone.
-        fields: Maps by name: "hottest_c", "final_c", …
+        fields: Maps by name: "hottest_c", "coldest_c", "final_c", "field_v_cm", "survival", …
         volumes_ml: Volume by damage model.
         energy: Energy balance.
         trace: Time series.
         run: Steps, evaluations, pauses: for provenance.
+        coverage: Probability per cell that tissue dies, where the physics knows it of one run.
+        facts: What else a reader of the zone wants to know, by name.
     """
 
     window: Grid
@@ -52,8 +60,10 @@ class Simulated:
     fields: Mapping[str, Float[np.ndarray, "i j k"]]
     volumes_ml: Mapping[str, float]
     energy: Ledger
-    trace: Mapping[str, tuple[float, ...]]
+    trace: Mapping[str, tuple[float | None, ...]]
     run: Mapping[str, int]
+    coverage: Float[np.ndarray, "i j k"] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def hottest_c(self) -> Float[np.ndarray, "i j k"]:
@@ -65,27 +75,34 @@ class Simulated:
         """Temperature at the end."""
         return self.fields["final_c"]
 
+    @property
+    def highest_c(self) -> float | None:
+        """Highest temperature of all; None where the physics has none."""
+        return float(self.hottest_c.max()) if "hottest_c" in self.fields else None
+
 
 def simulate_scene(
     scene: Scene,
     protocol: AblationProtocol,
-    models: Sequence[DamageModel],
+    models: Sequence[Any],
     *,
-    like: torch.Tensor,
+    like: Tensor,
     step_s: float = 1.0,
     cooling_s: float = 60.0,
-    progress: Callable[[float, Tensor], None] | None = None,
+    progress: Watch | None = None,
 ) -> Simulated:
     """Run one scene and bring its fields back to numpy.
 
     Args:
         scene: Grid, probes, tissue.
         protocol: Energy.
-        models: Damage models, at least one.
+        models: When tissue dies, at least one: damage models under heat, isotherms under cold,
+            field thresholds under pulses (`lethal.lethal_models`); the first makes the zone.
         like: A tensor of the type and device to compute with.
         step_s: Step of control and damage.
-        cooling_s: Simulated time after the energy is off.
-        progress: Called with time and excess temperature after each step.
+        cooling_s: Simulated time after heating.
+        progress: Called with time and excess temperature after each step; under pulses with time
+            and strongest field in V/m after each pair.
 
     Raises:
         StudyRejectedError: If the scene cannot be simulated as given.
@@ -94,29 +111,147 @@ def simulate_scene(
         raise StudyRejectedError(
             Code.SIMULATION_REFUSED, "a zone needs at least one damage model; got none."
         )
-    problem, applicator = assemble(scene, protocol, like=like)
-    controller = controller_for(protocol)
-    timing = Timing(
-        duration_s=protocol.duration_s,
-        step_s=step_s,
-        cooling_s=cooling_s,
-        record_s=step_s * math.ceil(protocol.duration_s / (TRACE_POINTS * step_s)),
-    )
     with threads_for(math.prod(scene.grid.shape)):
-        outcome = run(problem, applicator, controller, models, timing, progress)
+        if protocol.modality is AblationModality.IRE:
+            return _pulsed(scene, protocol, models, like, progress)
+        record_s = step_s * math.ceil(protocol.duration_s / (TRACE_POINTS * step_s))
+        if protocol.modality is AblationModality.CRYO:
+            return _frozen(scene, protocol, models, like, (step_s, record_s, progress))
+        stepper = Timing(
+            duration_s=protocol.duration_s, step_s=step_s, cooling_s=cooling_s, record_s=record_s
+        )
+        return _heated(scene, protocol, models, stepper, like, progress)
+
+
+def _heated(
+    scene: Scene,
+    protocol: AblationProtocol,
+    models: Sequence[Any],
+    stepper: Timing,
+    like: Tensor,
+    progress: Watch | None,
+) -> Simulated:
+    parts = heating_parts(scene, protocol, models, stepper, like=like)
+    outcome = parts.run(progress)
     depth = {m.name: _numpy(m.depth(outcome.damage[m.name])) for m in models}
+    base, trace = parts.equation.baseline_c, outcome.trace
+    if isinstance(parts.source, RadiofrequencyElectrodes):
+        trace = by_connection(trace, parts.source.connections)
+    cells = math.prod(scene.grid.shape)
     return Simulated(
         window=scene.grid,
         depth=depth,
         fields={
-            "hottest_c": _numpy(outcome.hottest_k) + problem.baseline_c,
-            "final_c": _numpy(outcome.excess_k) + problem.baseline_c,
+            "hottest_c": _numpy(outcome.hottest_k) + base,
+            "final_c": _numpy(outcome.excess_k) + base,
         },
-        volumes_ml={n: measure_shape(d, scene.grid).volume_ml for n, d in depth.items()},
+        volumes_ml=_volumes(depth, scene.grid),
         energy=outcome.energy,
-        trace={name: tuple(values) for name, values in outcome.trace.items()},
-        run={"steps": outcome.steps, "heat_updates": outcome.updates, "pauses": outcome.pauses},
+        trace={name: tuple(values) for name, values in trace.items()},
+        run={
+            "steps": outcome.steps,
+            "heat_updates": outcome.updates,
+            "cell_updates": outcome.updates * cells,
+            "pauses": outcome.pauses,
+        },
     )
+
+
+def _frozen(
+    scene: Scene,
+    protocol: AblationProtocol,
+    models: Sequence[Any],
+    like: Tensor,
+    steps: tuple[float, float, Watch | None],
+) -> Simulated:
+    step_s, record_s, progress = steps
+    parts = freezing_parts(scene, protocol, models, like=like)
+    done = parts.run(step_s=step_s, record_s=record_s, progress=progress)
+    depth = {name: _numpy(d) for name, d in done.depth.items()}
+    base = scene.tissue.baseline_c
+    coldest = _numpy(done.coldest_k) + base
+    return Simulated(
+        window=scene.grid,
+        depth=depth,
+        fields={"coldest_c": coldest, "final_c": _numpy(done.excess_k) + base},
+        volumes_ml=_volumes(depth, scene.grid),
+        energy=done.energy,
+        trace={
+            name: tuple(None if math.isnan(v) else v for v in values)
+            for name, values in done.trace.items()
+        },
+        run={"steps": done.steps, "heat_updates": done.updates, "cell_updates": done.cell_updates},
+        facts={"min_temperature_c": float(coldest.min()), "largest_ice_ball_ml": done.ice_ml},
+    )
+
+
+def _pulsed(
+    scene: Scene,
+    protocol: AblationProtocol,
+    models: Sequence[Any],
+    like: Tensor,
+    progress: Watch | None,
+) -> Simulated:
+    parts = pulsing_parts(scene, protocol, models, like=like)
+    each_s = protocol.duration_s / len(parts.trains)
+
+    def watch(number: int, field_v_m: Tensor) -> None:
+        if progress is not None:
+            progress(number * each_s, field_v_m)
+
+    done = parts.run(watch)
+    depth = {name: _numpy(d) for name, d in done.depth.items()}
+    strongest = _numpy(done.field_v_m) / V_CM
+    fields = {"field_v_cm": strongest, "heating_bound_k": _numpy(done.heating_k)}
+    if done.survival is not None:
+        fields["survival"] = _numpy(done.survival)
+    delivered = float(sum(done.energy_j))
+    return Simulated(
+        window=scene.grid,
+        depth=depth,
+        fields=fields,
+        volumes_ml=_volumes(depth, scene.grid),
+        energy=Ledger(delivered=delivered, stored=delivered),
+        trace=_pulse_trace(parts, done.currents_a, each_s),
+        run={"steps": len(parts.trains), "field_solves": sum(done.turns)},
+        coverage=_numpy(done.coverage),
+        facts={"max_field_v_cm": float(strongest.max()), "largest_current_a": max(done.currents_a)},
+    )
+
+
+def by_connection(
+    trace: Mapping[str, list[float]], connections: Sequence[Connection]
+) -> dict[str, list[float]]:
+    """Power of each connection instead of the number of the one in use.
+
+    Args:
+        trace: Time series; `connection` is the number of the connection in use.
+        connections: What the numbers mean.
+    """
+    if "connection" not in trace:
+        return dict(trace)
+    told = {name: values for name, values in trace.items() if name != "connection"}
+    for number, connection in enumerate(connections):
+        sides = ("+".join(side) for side in (connection.plus, connection.minus) if side)
+        told[f"power_w_{'-'.join(sides)}"] = [
+            watt if way == number else 0.0
+            for watt, way in zip(trace["power_w"], trace["connection"], strict=True)
+        ]
+    return told
+
+
+def _pulse_trace(
+    parts: PulsingParts, currents_a: Sequence[float], each_s: float
+) -> dict[str, tuple[float, ...]]:
+    volts = [t.volts for t in parts.trains]
+    pairs = list(zip(volts, currents_a, strict=True))
+    return {
+        "time_s": tuple(n * each_s for n in range(len(pairs))),
+        "voltage_v": tuple(volts),
+        "current_a": tuple(currents_a),
+        "power_w": tuple(v * a for v, a in pairs),
+        "impedance_ohm": tuple(v / a for v, a in pairs),
+    }
 
 
 def energy_document(energy: Ledger) -> dict[str, float]:
@@ -160,5 +295,9 @@ def choose_device(name: str) -> torch.device:
     return chosen
 
 
-def _numpy(field: torch.Tensor) -> np.ndarray:
-    return field.detach().cpu().numpy()
+def _volumes(depth: Mapping[str, np.ndarray], grid: Grid) -> dict[str, float]:
+    return {name: measure_shape(d, grid).volume_ml for name, d in depth.items()}
+
+
+def _numpy(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy()

@@ -248,12 +248,6 @@ def test_more_power_than_the_device_has_is_refused():
         BioheatModel(spacing_mm=3.0).zone(ablation("mwa_generic_14g", greedy), CUBE)
 
 
-def test_freezing_is_not_built_yet_and_says_so():
-    frozen = AblationProtocol(modality=AblationModality.CRYO, duration_s=600.0)
-    with pytest.raises(StudyRejectedError, match="cryo is not built yet"):
-        BioheatModel(spacing_mm=3.0).zone(ablation("mwa_generic_14g", frozen), CUBE)
-
-
 def test_an_impedance_controller_without_electrode_is_refused():
     wrong = dataclasses.replace(MWA, controller="impedance")
     with pytest.raises(StudyRejectedError, match="a microwave antenna has none"):

@@ -207,7 +207,7 @@ REFUSED = {
     "tissue has no property 'k'": {"tissue": {"k": 0.5}},
     "k_w_mk must be a positive finite number": {"tissue": {"k_w_mk": -0.5}},
     "labels: keys are label numbers": {"labels": {"liver": "liver_in_vivo"}},
-    "label numbers from 1, each once; got '3'": {"labels": {3: "liver_in_vivo", "3": {}}},
+    "label numbers from 1, each once; got 3": {"labels": {3: "liver_in_vivo", "3": {}}},
     "at least one probe; got none": {"probes": []},
     "probes must be a list; got {}": {"probes": {}},
     "probe 1.direction must not be zero": probe(direction=[0, 0, 0]),
@@ -240,10 +240,20 @@ def test_a_probe_outside_the_grid_is_refused(tip, match):
         simulate_plan(parse_plan(document))
 
 
-def test_a_vessel_that_would_fall_between_the_cells_is_refused():
-    document = plan(vessels=[{"from_mm": [9, -60, 0], "to_mm": [9, 60, 0], "diameter_mm": 1}])
-    with pytest.raises(StudyRejectedError, match="thinner than a cell"):
-        simulate_plan(parse_plan(document))
+def test_a_vessel_thinner_than_a_cell_still_takes_heat():
+    """1 mm of blood between cells of 2.5 mm is a line that draws heat."""
+    thin = {"from_mm": [6, -60, 0], "to_mm": [6, 60, 0], "diameter_mm": 1}
+    alone = simulate_plan(parse_plan(plan())).document
+    cooled = simulate_plan(parse_plan(plan(vessels=[thin]))).document
+    assert cooled["volume_ml"] < alone["volume_ml"]
+    assert cooled["energy_j"]["balance_error"] < 1e-4
+
+
+def test_a_vessel_outside_the_grid_is_refused():
+    """8 mm wide and 40 mm off: beyond the grid's border at 32.5 mm, which it cannot touch."""
+    away = {"from_mm": [40, -60, 0], "to_mm": [40, 60, 0], "diameter_mm": 8}
+    with pytest.raises(StudyRejectedError, match="vessel 1 lies outside the grid"):
+        simulate_plan(parse_plan(plan(vessels=[away])))
 
 
 def test_a_file_that_is_no_yaml_is_a_usage_error(tmp_path):
