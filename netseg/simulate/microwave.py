@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 LIGHT_M_S = 299_792_458.0
 VACUUM_F_M = 8.8541878128e-12
+BLUR_CELLS = 0.65
+"""Cells by which the line is blurred; added to its radius in squares, so that the source changes
+smoothly as cells shrink (a maximum of the two would spoil the order of convergence)."""
 
 
 def relative_permittivity(temperature_c: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
@@ -95,7 +98,7 @@ class MicrowaveAntenna:
         spread = torch.zeros(shape, dtype=torch.float64)
         nearest = torch.full(shape, math.inf, dtype=torch.float64)
         for needle in needles:
-            blur = max(0.5 * needle.diameter_mm, 0.75 * max(spacing_mm))
+            blur = math.hypot(0.5 * needle.diameter_mm, BLUR_CELLS * max(spacing_mm))
             nodes = needle.nodes_mm(0.5 * min(spacing_mm))
             for node in nodes:
                 r2 = _square_distance(axes, node)

@@ -81,7 +81,7 @@ def film_w_m2k(vessels: tuple[Vessel, ...], grid: Grid, *, like: Tensor) -> Floa
                 Code.SIMULATION_REFUSED,
                 f"a vessel of {vessel.diameter_mm:.1f} mm is thinner than a cell of "
                 f"{max(grid.spacing_mm):.1f} mm and would be lost.",
-                hint="Leave it out, or use a finer grid.",
+                hint="Make it a line of blood (`vessel_line.BloodLine`), or use a finer grid.",
             )
         start, end = vessel.from_mm.as_array(), vessel.to_mm.as_array()
         along = (end - start) / max(float((end - start) @ (end - start)), 1e-12)

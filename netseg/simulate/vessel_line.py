@@ -29,6 +29,19 @@ if TYPE_CHECKING:
 THINNEST_MM = 0.3
 """Thinner vessels do not keep body temperature; they are part of perfusion."""
 
+WIDE_CELLS = 2.0
+"""From this many cells on a vessel is made of cells (`vessel.film_w_m2k`); below it is a line. The
+line needs a kernel wider than the vessel, which ends at 2.7 cells."""
+
+
+def by_width(
+    vessels: tuple[Vessel, ...], grid: Grid
+) -> tuple[tuple[Vessel, ...], tuple[Vessel, ...]]:
+    """Vessels wide enough to be made of cells, and those that are lines on this grid."""
+    limit_mm = WIDE_CELLS * max(grid.spacing_mm)
+    wide = tuple(v for v in vessels if v.diameter_mm >= limit_mm)
+    return wide, tuple(v for v in vessels if v.diameter_mm < limit_mm)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BloodLine:
