@@ -150,7 +150,7 @@ def freeze(
     protocol: FreezeThaw,
     *,
     models: Mapping[str, Isotherm] = ISOTHERMS,
-    step_s: float = 2.0,
+    step_s: float = 4.0,
     record_s: float = 10.0,
     kernels: Kernels | None = None,
     progress: Callable[[float, Tensor], None] | None = None,
@@ -162,7 +162,8 @@ def freeze(
         probes: Cold lines; each follows the protocol, scaled by its own duty.
         protocol: Phases.
         models: Isotherms by name; the first is the zone, and stops blood for good.
-        step_s: Step of blood and record; conduction takes as many stages in it as it needs.
+        step_s: Step of blood and record; conduction takes as many stages in it as it needs. Balls of
+            1 and 4 s steps differ by less than 1 %, and 4 s take half as long.
         record_s: Interval of the trace.
         kernels: Field functions; None compiles them where the run is long enough to pay.
         progress: Called after each step with the simulated time in seconds and the excess
@@ -273,7 +274,7 @@ class _Course:
     def end(self, models: Mapping[str, Isotherm]) -> Frozen:
         """Close the books."""
         tissue, law, heat = self.tissue, self.tissue.law, self.box.stepper.inner
-        capacity = 1.0 / self.box.stepper.field.inverse_capacity.double()
+        capacity = 1.0 / self.box.stepper.coefficients.inverse_capacity.double()
         content = heat.double() * capacity * tissue.cell_m3
         if tissue.film is not None:
             low, high = self.box.low, self.box.high

@@ -83,7 +83,7 @@ class Box:
         Args:
             limits: See `blood_field`.
         """
-        part, inner = self.stepper.field, self.stepper.inner
+        part, inner = self.stepper.coefficients, self.stepper.inner
         bends = bends_of(part.law, part.law.slopes()[0], inner)
         heat, coldest, given = self.kernels.blood(
             inner, self.coldest, part.perfusion_1_s, part.inverse_capacity, bends,
@@ -123,7 +123,7 @@ class Box:
         padded[IN, IN, IN] = 0.0
         lines = tuple(p.renumbered(self._inside(p.cells, size)) for p in self.probes)
         self.stepper = IceStepper(
-            field=part, lines=lines, cell_m3=self.cell_m3, kernels=self.kernels,
+            coefficients=part, lines=lines, cell_m3=self.cell_m3, kernels=self.kernels,
             heat=padded, spare=[padded.clone() for _ in range(3)],
         )  # fmt: skip
         self.coldest = torch.zeros_like(part.inverse_capacity)

@@ -10,7 +10,7 @@ The two field functions are plain torch: they run as they are, or compiled.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -115,22 +115,35 @@ class IceField:
         shape = self.inverse_capacity.shape
         rows = torch.zeros_like(self.inverse_capacity)
         for axis, face in enumerate(self.faces):
-            rows.add_(face.narrow(axis, 0, shape[axis]), alpha=2.0)
-            rows.add_(face.narrow(axis, 1, shape[axis]), alpha=2.0)
+            for first in (0, 1):
+                rows.add_(face.narrow(axis, first, shape[axis]), alpha=2.0)
+            for side in (0, -1):  # the outside is no unknown
+                rows.select(axis, side).sub_(face.select(axis, side))
         flat = rows.view(-1)
         for line in lines:
             flat.index_add_(0, line.cells, (line.weights.T @ line.near_w_k) / cell_m3)
         return float((rows * self.inverse_capacity).max())
 
-    def outflow(self, heat: Float[Tensor, "i+2 j+2 k+2"]) -> Tensor:
-        """What leaves through the sides, W/m3 summed over cells (fp64)."""
+    @property
+    def open_sides(self) -> tuple[tuple[int, int], ...]:
+        """Axis and side (0 or -1) wherever heat can pass to the outside."""
+        return tuple(
+            (axis, side)
+            for axis, face in enumerate(self.faces)
+            for side in (0, -1)
+            if bool(face.select(axis, side).any())
+        )
+
+    def outflow(
+        self, heat: Float[Tensor, "i+2 j+2 k+2"], sides: Collection[tuple[int, int]]
+    ) -> Tensor:
+        """What leaves through these sides, W/m3 summed over cells (fp64)."""
         total = torch.zeros((), dtype=torch.float64, device=heat.device)
-        for axis, face in enumerate(self.faces):
-            for side in (0, -1):
-                slab = heat.select(axis, 1 if side == 0 else -2)[IN, IN]
-                ghost = heat.select(axis, side)[IN, IN]
-                drop = self.law.potential(slab) - self.law.potential(ghost)
-                total = total + (face.select(axis, side) * drop).sum(dtype=torch.float64)
+        for axis, side in sides:
+            slab = heat.select(axis, 1 if side == 0 else -2)[IN, IN]
+            ghost = heat.select(axis, side)[IN, IN]
+            drop = self.law.potential(slab) - self.law.potential(ghost)
+            total = total + (self.faces[axis].select(axis, side) * drop).sum(dtype=torch.float64)
         return total
 
 
@@ -243,20 +256,33 @@ class IceStepper:
     """A box of tissue that can be carried forward in time.
 
     Attributes:
-        field: Its coefficients.
+        coefficients: Of its cells.
         lines: Cold lines, their cells numbered in the box.
         cell_m3: Volume of a cell.
         kernels: Field functions.
         heat: Heat content with ghost cells.
         spare: Room for three more such fields, their ghost cells set.
+        sides: Where heat can pass to the outside.
+        ghosted: Cells of each line in the array with ghost cells.
     """
 
-    field: IceField
+    coefficients: IceField
     lines: tuple[ColdLine, ...]
     cell_m3: float
     kernels: Kernels
     heat: Float[Tensor, "i+2 j+2 k+2"]
     spare: list[Tensor]
+    sides: tuple[tuple[int, int], ...] = field(init=False)
+    ghosted: tuple[Tensor, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find what every stage needs."""
+        self.sides = self.coefficients.open_sides
+        _, j, k = self.coefficients.inverse_capacity.shape
+        self.ghosted = tuple(
+            ((c // (j * k) + 1) * (j + 2) + c // k % j + 1) * (k + 2) + c % k + 1
+            for c in (line.cells for line in self.lines)
+        )
 
     @property
     def inner(self) -> Float[Tensor, "i j k"]:
@@ -274,8 +300,9 @@ class IceStepper:
         Returns:
             In joules what each line drew and, last, what left through the sides.
         """
-        field, inverse = self.field, self.field.inverse_capacity
-        bends = bends_of(field.law, field.law.slopes()[1], inverse)
+        whole = self.coefficients
+        inverse = whole.inverse_capacity
+        bends = bends_of(whole.law, whole.law.slopes()[1], inverse)
         first = before = now = self.heat
         first_rate = torch.zeros_like(inverse)
         first_watt = self.heat.new_zeros(len(self.lines) + 1, dtype=torch.float64)
@@ -284,7 +311,7 @@ class IceStepper:
             shares = rkl2_shares(stage, stages, step_s)
             out = self.spare.pop()
             rate = self.kernels.stage(
-                out, now, before, first, first_rate, field.faces, inverse, bends,
+                out, now, before, first, first_rate, whole.faces, inverse, bends,
                 inverse.new_tensor(shares),
             )  # fmt: skip
             watt = self._draw(now, gas_k, rate if stage == 1 else None, out, shares[3])
@@ -304,16 +331,17 @@ class IceStepper:
     ) -> Tensor:
         """Let the cold lines draw; adds to the new field and to the first stage's rate."""
         watt = now.new_zeros(len(self.lines) + 1, dtype=torch.float64)
-        watt[-1] = self.field.outflow(now) * self.cell_m3
+        if self.sides:
+            watt[-1] = self.coefficients.outflow(now, self.sides) * self.cell_m3
         if gas_k is None:
             return watt
-        law, inverse = self.field.law, self.field.inverse_capacity
-        for number, line in enumerate(self.lines):
-            drawn = line.drawn_w(law.potential(now[IN, IN, IN].take(line.cells)), law, gas_k)
+        law, inverse = self.coefficients.law, self.coefficients.inverse_capacity.view(-1)
+        for number, (line, ghosted) in enumerate(zip(self.lines, self.ghosted, strict=True)):
+            drawn = line.drawn_w(law.potential(now.view(-1)[ghosted]), law, gas_k)
             watt[number] = drawn.sum(dtype=torch.float64)
             change = (line.weights.T @ drawn).mul_(-1.0 / self.cell_m3)
-            change *= inverse.take(line.cells)
-            out[IN, IN, IN].put_(line.cells, change * share, accumulate=True)
+            change *= inverse[line.cells]
+            out.view(-1).index_add_(0, ghosted, change, alpha=share)
             if rate is not None:
                 rate.view(-1).index_add_(0, line.cells, change)
         return watt

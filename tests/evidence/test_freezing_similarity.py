@@ -41,7 +41,7 @@ def box(shape, h, *, law, k, rho_c, fixed=(), outside_heat_k=0.0):
     padded = torch.full([n + 2 for n in shape], outside_heat_k, dtype=torch.float64)
     padded[1:-1, 1:-1, 1:-1] = 0.0
     return IceStepper(
-        field=field,
+        coefficients=field,
         lines=(),
         cell_m3=(h * 1e-3) ** 3,
         kernels=Kernels(),
@@ -95,7 +95,7 @@ def test_a_wall_of_minus_140_freezes_tissue_as_neumann_says(h, step_s):
         (n, 1, 1), h, law=TISSUE, k=K_WET, rho_c=RHO_C_WET,
         fixed=("i-",), outside_heat_k=wall_heat_k,
     )  # fmt: skip
-    limit_s = 2.0 / (stepper.field.fastest_1_s((), 1.0) * TISSUE.steepest(-math.inf))
+    limit_s = 2.0 / (stepper.coefficients.fastest_1_s((), 1.0) * TISSUE.steepest(-math.inf))
     now = 0.0
     for until_s, expected_mm in ((60, 8.2959), (300, 18.5502), (600, 26.2340)):
         while now < until_s:
@@ -169,7 +169,7 @@ def test_a_line_sink_freezes_a_cylinder(law, k, rho_c, watt_m, reach_mm, fronts_
     h, step_s = 1.0, 2.0
     shape = (round(reach_mm / h), round(reach_mm / h), 1)
     stepper = box(shape, h, law=law, k=k, rho_c=rho_c, fixed=("i+", "j+"))
-    limit_s = 2.0 / (stepper.field.fastest_1_s((), 1.0) * law.steepest(-math.inf))
+    limit_s = 2.0 / (stepper.coefficients.fastest_1_s((), 1.0) * law.steepest(-math.inf))
     sink = watt_m / 4 / (h * 1e-3) ** 2 / rho_c  # K/s of the corner cell
     now = 0.0
     for until_s, expected_mm in fronts_mm.items():
