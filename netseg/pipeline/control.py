@@ -19,12 +19,12 @@ from netseg.domain import (
     StudyRejectedError,
 )
 from netseg.domain.control import ControlCheck
-from netseg.domain.margin import MarginErrors
 from netseg.pipeline.same_patient import require_same_patient
 from netseg.register.livers import align_livers
 from netseg.register.scans import register_scans
 from netseg.register.settings import RegistrationSettings
 from netseg.register.transport import carry_lesions
+from netseg.verify.carried import carried_lesions
 from netseg.verify.zone import ClassicZone, zone_from_mask
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from netseg.pipeline.stations import SegmentBackend
     from netseg.verify import MarginRule
 
-OUTLINE_SD_MM = 1.0
-"""Assumption where nobody says how sure an outline is: readers differ by about a millimetre."""
 NEAR_MM = 30.0
 """Around a lesion, a network's liver may miss what was ablated; the planning scan's fills it in."""
 
@@ -118,14 +116,15 @@ def check_control(
         landmarks=control.landmarks,
         settings=stations.registration,
     )
-    lesions = carry_lesions(registration, segmentation.lesions, after.volume.grid)
+    lesions, fields = carried_lesions(registration, segmentation.lesions, after.volume.grid)
     margin = stations.margin.check(
         lesions,
         zone,
         observed=True,
         liver=liver,
-        errors=_errors(registration, segmentation, zone),
+        errors=stations.margin.errors_of(registration, zone, segmentation.boundary_sd_mm),
         registration=registration,
+        lesion_fields=fields,
     )
     return ControlCheck(
         planning=before,
@@ -237,18 +236,3 @@ def _zone(
             hint="Outline zone and liver (--liver-post) on one series of the control scan.",
         )
     return zone_from_mask(control.zone, lesions)
-
-
-def _errors(
-    registration: Registration, segmentation: Segmentation, zone: AblationZone
-) -> MarginErrors | None:
-    """What the margin may be off by; None where the registration cannot tell its error."""
-    if registration.error_mm is None:
-        return None
-    zone_sd_mm = zone.boundary_sd_mm
-    return MarginErrors(
-        registration_mm=registration.error_mm,
-        lesion_boundary_sd_mm=OUTLINE_SD_MM,
-        zone_boundary_sd_mm=OUTLINE_SD_MM if zone_sd_mm is None else zone_sd_mm,
-        lesion_boundary_sd_by_id_mm=segmentation.boundary_sd_mm,
-    )

@@ -80,22 +80,24 @@ def margin_solid(check: ControlCheck, lesion_id: int, seen: SurfaceMap) -> Pictu
     centre = inner.reshape(-1, 3).mean(axis=0)
     outer = outer[np.linalg.norm(outer.mean(axis=1) - centre, axis=1) < _reach_mm(inner, centre)]
     margins = _looked_up(seen, inner.mean(axis=1) - centre)
-    figure = new_figure(4.6, 2.5)
+    figure = new_figure(5.2, 2.8)
     figure.set_facecolor("white")
     for place, (elevation, azimuth, title) in enumerate(
         ((0, -90, "from the front"), (-90, -90, "from the feet"))
     ):
         axes: Any = figure.add_axes((place / 2, 0.0, 0.5, 0.93), projection="3d")
-        axes.add_collection3d(Poly3DCollection(inner, facecolors=colours(norm(margins))))
         axes.add_collection3d(
-            Poly3DCollection(outer, facecolors=(0.34, 0.71, 0.91, 0.10), edgecolors="none")
+            Poly3DCollection(inner, facecolors=_lit(colours(norm(margins)), inner))
+        )
+        axes.add_collection3d(
+            Poly3DCollection(outer, facecolors=(0.34, 0.71, 0.91, 0.07), edgecolors="none")
         )
         low, high = _box(np.concatenate((inner, outer)))
         for set_limits, a, b in zip(
             (axes.set_xlim, axes.set_ylim, axes.set_zlim), low, high, strict=True
         ):
             set_limits(a, b)
-        axes.set_box_aspect((1, 1, 1))
+        axes.set_box_aspect((1, 1, 1), zoom=1.5)
         axes.view_init(elev=elevation, azim=azimuth)
         axes.set_axis_off()
         axes.set_title(title, fontsize=7, pad=0)
@@ -137,20 +139,32 @@ def _palette() -> tuple[ListedColormap, BoundaryNorm]:
 
 
 def _triangles(region: Region | None) -> Float[np.ndarray, "n 3 3"] | None:
-    """The surface of a region in LPS millimetres, in at most some thousand triangles."""
+    """The smoothed surface of a region in LPS millimetres, in at most some thousand triangles."""
     import skimage.measure
+    from scipy import ndimage
 
     measure: Any = skimage.measure
     if region is None:
         return None
     for step in (1, 2, 3, 4, 6):
-        values = region.inside.astype(np.float32)
-        if min(values.shape) <= step:
+        values = ndimage.gaussian_filter(np.pad(region.inside, 2).astype(np.float32), 0.8)
+        if min(values.shape) <= step or values.max() <= 0.5:
             return None
         vertices, faces, _, _ = measure.marching_cubes(values, 0.5, step_size=step)
         if len(faces) <= MOST_TRIANGLES:
             break
-    return region.grid.to_mm(vertices)[faces]
+    return region.grid.to_mm(vertices - 2)[faces]
+
+
+def _lit(
+    colours: Float[np.ndarray, "n 4"], triangles: Float[np.ndarray, "n 3 3"]
+) -> Float[np.ndarray, "n 4"]:
+    """Colours of triangles in a light that comes from the front, the right and the feet."""
+    normals = np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0])
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-9)
+    light = np.array((-0.4, -0.7, -0.6))
+    share = 0.62 + 0.38 * np.abs(normals @ (light / np.linalg.norm(light)))
+    return np.column_stack((colours[:, :3] * share[:, None], colours[:, 3]))
 
 
 def _reach_mm(triangles: Float[np.ndarray, "n 3 3"], centre: Float[np.ndarray, "3"]) -> float:
