@@ -130,7 +130,7 @@ def test_depth_is_linear_through_the_isotherm():
 def test_a_passive_thaw_draws_nothing_and_an_active_one_warms():
     tissue, probes = scene()
     phases = (Phase(duration_s=100.0, probe_c=ARGON_C), Phase(duration_s=60.0, probe_c=None))
-    passive = freeze(tissue, probes, FreezeThaw(phases=phases))
+    passive = freeze(tissue, probes, FreezeThaw(phases=phases), step_s=2.0)
     drawn = dict(zip(passive.trace["time_s"], passive.trace["drawn_w"], strict=True))
     assert drawn[90.0] > 0
     assert drawn[120.0] == drawn[160.0] == 0
