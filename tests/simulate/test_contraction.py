@@ -1,0 +1,73 @@
+"""Contraction of heated tissue, stated beside the zone."""
+
+import math
+
+import numpy as np
+import pytest
+
+from netseg.domain import Grid
+from netseg.domain.errors import StudyRejectedError
+from netseg.simulate.contraction import (
+    EX_VIVO,
+    IN_VIVO,
+    ContractionPrior,
+    contracted,
+    local_share,
+)
+
+LAW = ContractionPrior(low=1.0, middle=1.0, high=1.0, source="the law itself")
+
+
+def ball(radius_mm=12.0, n=40):
+    axis = np.arange(n) - (n - 1) / 2
+    r = np.sqrt(axis[:, None, None] ** 2 + axis[None, :, None] ** 2 + axis[None, None, :] ** 2)
+    affine = np.diag([1.0, 1.0, 1.0, 1.0])
+    return radius_mm - r, Grid(shape=(n, n, n), affine_lps=affine, frame_uid="x")
+
+
+def test_the_law_goes_through_the_published_lengths():
+    found = local_share(np.array([37.0, 50.0, 60.0, 65.0, 75.0, 85.0, 95.0, 110.0]))
+    assert found == pytest.approx([0, 0, 0.123, 0.138, 0.166, 0.192, 0.217, 0.217])
+
+
+def test_a_ball_at_95_degrees_loses_half_of_its_volume():
+    """(1 - 0.217)^3 = 0.480 of the volume, 21.7 % of each diameter."""
+    depth, grid = ball()
+    found = contracted(depth, np.full(grid.shape, 95.0), grid, LAW)
+    assert found.uncorrected.volume_ml == pytest.approx(4e-3 / 3 * math.pi * 12**3, rel=0.005)
+    assert found.volume_ml[1] / found.uncorrected.volume_ml == pytest.approx(0.480, abs=1e-3)
+    assert found.linear_share[1] == pytest.approx(0.217, abs=1e-6)
+    assert found.diameters_mm[0][1] == pytest.approx(24.0 * 0.783, rel=0.005)
+
+
+def test_tissue_that_died_below_50_degrees_does_not_contract():
+    depth, grid = ball()
+    found = contracted(depth, np.full(grid.shape, 49.0), grid, EX_VIVO)
+    assert found.volume_ml == (found.uncorrected.volume_ml,) * 3
+
+
+def test_a_prior_gives_a_range_and_the_zone_stays_as_it_was():
+    depth, grid = ball()
+    found = contracted(depth, np.full(grid.shape, 80.0), grid, EX_VIVO)
+    small, middle, large = found.volume_ml
+    assert small < middle < large < found.uncorrected.volume_ml
+    assert contracted(depth, np.full(grid.shape, 80.0), grid, IN_VIVO).linear_share[:2] == (0, 0)
+
+
+def test_no_zone_has_nothing_to_contract():
+    depth, grid = ball()
+    found = contracted(depth - 100.0, np.full(grid.shape, 37.0), grid, EX_VIVO)
+    assert found.volume_ml == (0.0, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("numbers", [(-0.1, 1.0, 1.0), (1.0, 0.5, 1.0), (0.0, 1.0, 4.0)])
+def test_a_prior_out_of_order_is_refused(numbers):
+    low, middle, high = numbers
+    with pytest.raises(StudyRejectedError, match="low <= middle <= high"):
+        ContractionPrior(low=low, middle=middle, high=high, source="")
+
+
+def test_fields_of_another_grid_are_refused():
+    depth, grid = ball()
+    with pytest.raises(StudyRejectedError, match="grid's shape"):
+        contracted(depth, np.full((2, 2, 2), 80.0), grid, EX_VIVO)
