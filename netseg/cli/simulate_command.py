@@ -128,6 +128,8 @@ def _write(result: SimulationResult, folder: Path) -> None:
         write_image(folder / f"{name}.nii.gz", field)
     for name, depth in result.depth.items():
         write_image(folder / f"damage_{name}.nii.gz", depth)
+    if result.coverage is not None:
+        write_image(folder / "coverage.nii.gz", result.coverage)
     write_document(folder / SEAL, result.document)
 
 
@@ -139,14 +141,13 @@ def _record(
     from netseg.export import write_document
 
     files = sorted({file.name for file in folder.iterdir()} | {RECORD})
-    updates = int(result.run["heat_updates"]) * int(result.run["cells"])
+    updates = int(result.run.get("cell_updates", 0))
     record: dict[str, Any] = {
         "netseg_version": netseg.__version__,
         **times,
         "simulated_s": plan.total_s,
         **result.run,
-        "cell_updates": updates,
-        "cell_updates_per_s": updates / max(times["wall_s"], 1e-9),
+        "cell_updates_per_s": updates / max(times["wall_s"], 1e-9) if updates else None,
         "files": files,
     }
     write_document(folder / RECORD, record)
@@ -163,5 +164,17 @@ def _answer(result: SimulationResult, output_format: str) -> None:
     sizes = " x ".join(f"{d:.1f}" for d in document["diameters_mm"])
     sys.stdout.write(
         f"zone {document['volume_ml']:.1f} ml (damage models: {low:.1f} to {high:.1f} ml), "
-        f"{sizes} mm, hottest {document['max_temperature_c']:.1f} °C\n"
+        f"{sizes} mm{_extreme(document)}\n"
     )
+
+
+def _extreme(document: Mapping[str, Any]) -> str:
+    """The hottest, the coldest or the strongest, whichever the physics has."""
+    for key, words, unit in (
+        ("max_temperature_c", "hottest", "°C"),
+        ("min_temperature_c", "coldest", "°C"),
+        ("max_field_v_cm", "strongest field", "V/cm"),
+    ):
+        if document.get(key) is not None:
+            return f", {words} {document[key]:.1f} {unit}"
+    return ""

@@ -25,12 +25,22 @@ TITLES = {
     "ire": "Irreversible electroporation, simulated",
 }
 
+COLD_NOTE = (
+    "The ball of ice that an image shows is larger than the zone: tissue near its edge survives. "
+    "The lethal temperature is not known better than the band says."
+)
+PULSE_NOTE = (
+    "The field that kills liver is not known better than a factor of two: the band spans the "
+    "published thresholds, the coverage weighs them alike. Heat is not simulated; heating_bound_k "
+    "is what the pulses would warm tissue by if no heat flowed away."
+)
+
 
 def pictured_points(
     plan: SimulationPlan, tissue: LabelMap | None
 ) -> Float[np.ndarray, "rows columns 3"]:
     """Points of the plane that the pictures show (LPS)."""
-    from netseg.report.simulation import needle_plane, pixel_mm
+    from netseg.report.simulation_plane import needle_plane, pixel_mm
     from netseg.simulate.plan_run import plan_grid
 
     plane = needle_plane(drawn_probes(plan), plan_grid(plan, tissue))
@@ -46,14 +56,15 @@ def write_pictures(plan: SimulationPlan, result: SimulationResult, folder: Path)
 
 def view_of(plan: SimulationPlan, result: SimulationResult) -> SimulationView:
     """What pictures and page show of a run."""
-    from netseg.report.simulation import SimulationView, Tube, needle_plane
+    from netseg.report.simulation import SimulationView, Tube
+    from netseg.report.simulation_plane import needle_plane
 
-    scale = heat_scale(plan)
+    name, scale = leading_map(plan)
     grid = result.zone.mask.grid
     probes = drawn_probes(plan)
     return SimulationView(
         title=TITLES[plan.protocol.modality.value],
-        leading=result.hottest,
+        leading=result.fields[name],
         scale=scale,
         depth=result.depth,
         probes=probes,
@@ -67,7 +78,9 @@ def view_of(plan: SimulationPlan, result: SimulationResult) -> SimulationView:
             Tube(from_mm=v.from_mm, to_mm=v.to_mm, diameter_mm=v.diameter_mm) for v in plan.vessels
         ),
         run=run_words(plan, result),
+        coverage=result.coverage,
         frame_scale=frame_scale(plan),
+        notes=notes_of(plan),
     )
 
 
@@ -87,25 +100,34 @@ def drawn_probes(plan: SimulationPlan) -> tuple[Probe, ...]:
     )
 
 
-def heat_scale(plan: SimulationPlan) -> Scale:
-    """Colours of the leading map."""
+def leading_map(plan: SimulationPlan) -> tuple[str, Scale]:
+    """The map that a physics is looked at by, and its colours."""
     from netseg.report.simulation import Scale
 
-    return Scale(
-        what="Highest temperature",
-        unit="°C",
-        low=plan.tissue.baseline_c,
-        high=105.0,
-        colours="inferno",
+    base = plan.tissue.baseline_c
+    if plan.protocol.modality.value == "cryo":
+        return "coldest_c", Scale(
+            what="Lowest temperature", unit="°C", low=-100.0, high=base, colours="Blues_r",
+            levels=(-40.0, -20.0, 0.0), pale=True,
+        )  # fmt: skip
+    if plan.protocol.modality.value == "ire":
+        return "field_v_cm", Scale(
+            what="Strongest field", unit="V/cm", low=0.0, high=1500.0, colours="viridis",
+            levels=(300.0, 600.0, 900.0),
+        )  # fmt: skip
+    return "hottest_c", Scale(
+        what="Highest temperature", unit="°C", low=base, high=105.0, colours="inferno",
         levels=(50.0, 60.0, 100.0),
-    )
+    )  # fmt: skip
 
 
 def frame_scale(plan: SimulationPlan) -> Scale:
     """Colours of the pictures over time."""
     from dataclasses import replace
 
-    return replace(heat_scale(plan), what="Temperature")
+    scale = leading_map(plan)[1]
+    what = "Strongest field so far" if scale.unit == "V/cm" else "Temperature"
+    return replace(scale, what=what)
 
 
 def device_notes(plan: SimulationPlan) -> tuple[DeviceNote, ...]:
@@ -122,6 +144,15 @@ def device_notes(plan: SimulationPlan) -> tuple[DeviceNote, ...]:
         )
         for name, device in kinds.items()
     )
+
+
+def notes_of(plan: SimulationPlan) -> tuple[str, ...]:
+    """What a reader of this physics must know."""
+    if plan.protocol.modality.value == "cryo":
+        return (COLD_NOTE,)
+    if plan.protocol.modality.value == "ire":
+        return (PULSE_NOTE,)
+    return ()
 
 
 def protocol_words(plan: SimulationPlan) -> tuple[tuple[str, str], ...]:

@@ -13,22 +13,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netseg.report.html import TEMPLATES, plain
-from netseg.report.plane import Plane
 from netseg.report.simulation_cuts import draw_cut, draw_planes, draw_strip
 from netseg.report.simulation_traces import draw_coverage, draw_traces
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from jaxtyping import Float
     from jinja2 import Environment
 
-    from netseg.domain import Grid, PointMm, Probe, Volume
+    from netseg.domain import PointMm, Probe, Volume
     from netseg.report.panel import Picture
+    from netseg.report.plane import Plane
 
-MARGIN_MM = 30.0  # tissue shown around the active parts
-PIXELS = 220  # along the longer edge of a picture
 EXTREMES = (
     ("max_temperature_c", "Hottest tissue", "°C"),
     ("min_temperature_c", "Coldest tissue", "°C"),
@@ -47,6 +45,7 @@ class Scale:
         high: Value of the last.
         colours: matplotlib's name of the colours.
         levels: Values worth a line of their own.
+        pale: Whether the colours around the zone are light, so that lines must be dark.
     """
 
     what: str
@@ -55,6 +54,7 @@ class Scale:
     high: float
     colours: str
     levels: tuple[float, ...]
+    pale: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,54 +142,6 @@ class SimulationView:
         for key, words, unit in EXTREMES:
             if self.document.get(key) is not None:
                 yield words, f"{self.document[key]:.0f} {unit}"
-
-
-def needle_plane(probes: Sequence[Probe], grid: Grid) -> Plane:
-    """The plane along the first needle that comes closest to the others, tip down.
-
-    It shows all active parts with some tissue around them, and nothing beyond the grid.
-    """
-    along = np.array(probes[0].direction)
-    tips = np.array([p.tip_mm.as_array() for p in probes])
-    ends = tips + np.array([np.array(p.direction) * p.active_length_mm for p in probes])
-    right = _sideways(along, (tips + ends) / 2)
-    points, down = np.concatenate((tips, ends)), -along
-    origin = points[0]
-    seen = np.stack(((points - origin) @ right, (points - origin) @ down), axis=1)
-    low, high = seen.min(0) - MARGIN_MM, seen.max(0) + MARGIN_MM
-    corners = grid.corners_mm() - origin
-    reach = np.stack((corners @ right, corners @ down), axis=1)
-    low, high = np.maximum(low, reach.min(0)), np.minimum(high, reach.max(0))
-    middle = (low + high) / 2
-    width, height = np.maximum(high - low, 2 * max(grid.spacing_mm))
-    return Plane(
-        name="along the needle" if len(probes) == 1 else f"along needle {probes[0].id}",
-        centre_mm=origin + middle[0] * right + middle[1] * down,
-        right=right,
-        down=down,
-        width_mm=float(width),
-        height_mm=float(height),
-    )
-
-
-def _sideways(
-    along: Float[np.ndarray, "3"], middles: Float[np.ndarray, "n 3"]
-) -> Float[np.ndarray, "3"]:
-    """Unit vector across a needle: towards the farthest other one, else towards the patient's left."""
-    away = middles - middles[0]
-    away -= (away @ along)[:, None] * along
-    distance = np.linalg.norm(away, axis=1)
-    if distance.max() < 1.0:
-        axis = np.eye(3)[0] if abs(along[0]) < 0.9 else np.eye(3)[1]
-        side = axis - (axis @ along) * along
-    else:
-        side = away[int(distance.argmax())]
-    return side / np.linalg.norm(side)
-
-
-def pixel_mm(plane: Plane) -> float:
-    """Pixel size that gives pictures of one resolution."""
-    return max(plane.width_mm, plane.height_mm) / PIXELS
 
 
 def write_simulation(view: SimulationView, folder: Path) -> None:

@@ -5,16 +5,28 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from netseg.report.panel import PURPLE, SKY, VERMILLION, YELLOW, Picture, encode, new_figure
+from netseg.report.panel import (
+    GREEN,
+    ORANGE,
+    PURPLE,
+    SKY,
+    VERMILLION,
+    YELLOW,
+    Picture,
+    encode,
+    new_figure,
+)
 from netseg.report.plane import Plane, sample
+from netseg.report.simulation_plane import other_planes, pixel_mm
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jaxtyping import Float
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -25,7 +37,9 @@ if TYPE_CHECKING:
     from netseg.report.simulation import Scale, SimulationView
 
 NEAR_MM = 3.0  # a needle this close to the plane is drawn in it
-ZONE_LINES = (("white", "solid"), (SKY, "dashed"), (YELLOW, "dashdot"), (PURPLE, "dotted"))
+STYLES = ("solid", "dashed", "dashdot", "dotted", "solid")
+ON_DARK = ("white", SKY, YELLOW, PURPLE, ORANGE)
+ON_PALE = ("black", VERMILLION, PURPLE, GREEN, ORANGE)
 COLUMNS = 5
 HEIGHT_IN = 5.2
 
@@ -40,8 +54,9 @@ def draw_cut(view: SimulationView) -> Picture:
     axes.set_xlabel("mm across the needle")
     axes.set_ylabel("mm along the needle")
     axes.legend(
-        handles=_zone_handles(view), loc="lower right", fontsize=7, framealpha=0.75, facecolor="0.25",
-        labelcolor="white",
+        handles=_zone_handles(view), loc="lower right", fontsize=7, framealpha=0.75,
+        facecolor="white" if view.scale.pale else "0.25",
+        labelcolor="black" if view.scale.pale else "white",
     )  # fmt: skip
     bar = figure.add_axes(_box(figure, wide + 0.95, 0.55, 0.16, HEIGHT_IN))
     _bar(figure, image, bar, view.scale)
@@ -51,7 +66,7 @@ def draw_cut(view: SimulationView) -> Picture:
 
 def draw_planes(view: SimulationView) -> Picture:
     """Three planes at right angles: two along the first needle, one across its active part."""
-    planes = (view.plane, *other_planes(view))
+    planes = (view.plane, *other_planes(view.plane, view.probes[0], view.leading.grid))
     height = 3.4
     widths = [height * p.width_mm / p.height_mm for p in planes]
     figure = _white(sum(widths) + 0.55 * 3 + 0.9, height + 0.8)
@@ -87,7 +102,7 @@ def draw_strip(view: SimulationView) -> Picture:
         image = _paint(axes, plane, values, scale)
         _levels(axes, plane, values, scale, width=0.7)
         for probe in view.probes:
-            draw_needle(axes, plane, probe, name=False)
+            draw_needle(axes, plane, probe, name=False, pale=scale.pale)
         axes.set_axis_off()
         axes.set_title(clock(time_s), fontsize=8, pad=2)
     if image is not None:
@@ -97,52 +112,35 @@ def draw_strip(view: SimulationView) -> Picture:
     return encode(figure, f"{scale.what} at {len(view.frames)} times", png=True)
 
 
-def other_planes(view: SimulationView) -> tuple[Plane, Plane]:
-    """At right angles to the view's plane: along the first needle, and across its middle."""
-    plane, probe = view.plane, view.probes[0]
-    tip, along = probe.tip_mm.as_array(), np.array(probe.direction)
-    middle = tip + 0.5 * probe.active_length_mm * along
-    across = np.cross(plane.right, plane.down)
-    offset = (plane.centre_mm - middle) @ plane.down
-    size = max(plane.width_mm, 2 * 30.0)
-    turned = replace(
-        plane, name="the same, turned by 90°", right=across, width_mm=size,
-        centre_mm=middle + offset * plane.down,
-    )  # fmt: skip
-    sideways = (plane.centre_mm - middle) @ plane.right
-    cross = Plane(
-        name="across the middle of its active part",
-        centre_mm=middle + sideways * plane.right,
-        right=plane.right,
-        down=across,
-        width_mm=plane.width_mm,
-        height_mm=size,
-    )
-    return turned, cross
-
-
 def draw_map(axes: Axes, plane: Plane, view: SimulationView) -> AxesImage:
     """The leading map in colour, zones and needles on it; one millimetre as long in both ways."""
-    points = plane.points_mm(max(plane.width_mm, plane.height_mm) / 220)
+    points = plane.points_mm(pixel_mm(plane))
     grid = view.leading.grid
     values = sample(view.leading.values, grid, points, outside=np.nan)
     image = _paint(axes, plane, values, view.scale)
-    for (colour, style), depth in zip(cycle(ZONE_LINES), view.depth.values(), strict=False):
+    for (colour, style), depth in zip(zone_lines(view.scale), view.depth.values(), strict=False):
         seen = sample(depth.values, depth.grid, points, outside=np.nan)
         _contour(axes, plane, seen, (0.0,), colour=colour, style=style, width=1.5)
     for vessel in view.vessels:
         inside = vessel.depth_mm(points)
         _contour(axes, plane, inside, (0.0,), colour=VERMILLION, style="solid", width=1.0)
     for probe in view.probes:
-        draw_needle(axes, plane, probe)
+        draw_needle(axes, plane, probe, pale=view.scale.pale)
     axes.tick_params(labelsize=7)
     return image
 
 
-def draw_needle(axes: Axes, plane: Plane, probe: Probe, *, name: bool = True) -> None:
+def zone_lines(scale: Scale) -> Iterator[tuple[str, str]]:
+    """Colour and style of the line of each damage model, told apart on this scale."""
+    return cycle(zip(ON_PALE if scale.pale else ON_DARK, STYLES, strict=True))
+
+
+def draw_needle(
+    axes: Axes, plane: Plane, probe: Probe, *, name: bool = True, pale: bool = False
+) -> None:
     """A needle: thick where it is active, thin its shaft; faint where it leaves the plane."""
     tip, along = probe.tip_mm.as_array(), np.array(probe.direction)
-    steps = np.linspace(0.0, probe.length_mm, 401)
+    steps, grey = np.linspace(0.0, probe.length_mm, 401), "0.35" if pale else "0.85"
     seen = plane.project(tip + steps[:, None] * along)
     inside = (np.abs(seen[:, 0]) <= plane.width_mm / 2) & (
         np.abs(seen[:, 1]) <= plane.height_mm / 2
@@ -156,12 +154,13 @@ def draw_needle(axes: Axes, plane: Plane, probe: Probe, *, name: bool = True) ->
     ):
         x, y = (np.where(where, seen[:, n], np.nan) for n in (0, 1))
         if where.sum() == 1:
-            axes.plot(x[where], -y[where], ".", color="0.85", alpha=alpha)
-        axes.plot(x, -y, color="0.85", linewidth=width, alpha=alpha, solid_capstyle="butt")
+            axes.plot(x[where], -y[where], ".", color=grey, alpha=alpha)
+        axes.plot(x, -y, color=grey, linewidth=width, alpha=alpha, solid_capstyle="butt")
     if name and inside[0] and near[0]:
         axes.annotate(
             probe.id, (seen[0, 0], -seen[0, 1]), xytext=(0, -12), textcoords="offset points",
-            color="white", fontsize=8, fontweight="bold", ha="center", annotation_clip=True,
+            color="black" if pale else "white", fontsize=8, fontweight="bold", ha="center",
+            annotation_clip=True,
         )  # fmt: skip
 
 
@@ -223,7 +222,8 @@ def _levels(
     *,
     width: float,
 ) -> None:
-    _contour(axes, plane, values, scale.levels, colour="white", style="solid", width=width)
+    colour = "black" if scale.pale else "white"
+    _contour(axes, plane, values, scale.levels, colour=colour, style="solid", width=width)
 
 
 def _zone_handles(view: SimulationView) -> list[Line2D]:
@@ -231,7 +231,7 @@ def _zone_handles(view: SimulationView) -> list[Line2D]:
 
     volumes = view.document.get("volumes_ml", {})
     handles = []
-    for (colour, style), name in zip(cycle(ZONE_LINES), view.depth, strict=False):
+    for (colour, style), name in zip(zone_lines(view.scale), view.depth, strict=False):
         size = f", {volumes[name]:.1f} ml" if name in volumes else ""
         handles.append(
             Line([], [], color=colour, linestyle=style, linewidth=1.5, label=f"{name}{size}")
@@ -247,7 +247,7 @@ def _bar(figure: Figure, image: AxesImage, axes: Axes, scale: Scale) -> None:
     bar.set_label(scale.unit, fontsize=8)
     for level in scale.levels:
         if scale.low < level < scale.high:
-            bar.ax.axhline(level, color="white", linewidth=0.8)
+            bar.ax.axhline(level, color="black" if scale.pale else "white", linewidth=0.8)
 
 
 def _listed(scale: Scale) -> str:

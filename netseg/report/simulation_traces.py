@@ -20,6 +20,7 @@ from netseg.report.panel import (
     new_figure,
 )
 from netseg.report.plane import sample
+from netseg.report.simulation_plane import pixel_mm
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 LINES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 UNITS = (
     ("_w", "W"), ("_ohm", "ohm"), ("_c", "°C"), ("_v", "V"), ("_a", "A"), ("_s_m", "S/m"),
-    ("_v_cm", "V/cm"),
+    ("_v_cm", "V/cm"), ("_ml", "ml"),
 )  # fmt: skip
 
 
@@ -68,7 +69,8 @@ def draw_traces(trace: Mapping[str, Sequence[float]]) -> Picture:
 def _panel(
     axes: Axes, stem: str, series: Mapping[str, Sequence[float]], time_min: np.ndarray
 ) -> None:
-    for n, (name, values) in enumerate(series.items()):
+    single = {name: values for name, values in series.items() if name != stem}
+    for n, (name, values) in enumerate((single or series).items()):
         label = name[len(stem) + 1 :] or "all"
         held = "steps-post" if "power" in stem or "voltage" in stem else "default"
         axes.plot(
@@ -96,7 +98,7 @@ def draw_coverage(view: SimulationView, coverage: Volume) -> Picture:
     from netseg.report.simulation_cuts import draw_needle
 
     plane = view.plane
-    points = plane.points_mm(max(plane.width_mm, plane.height_mm) / 220)
+    points = plane.points_mm(pixel_mm(plane))
     share = sample(coverage.values, coverage.grid, points, outside=np.nan)
     height = 4.2
     figure = new_figure(height * plane.width_mm / plane.height_mm + 1.6, height + 0.7)

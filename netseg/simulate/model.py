@@ -111,7 +111,7 @@ class BioheatModel:
             mask=zone_mask(done.depth[first], window, grid),
             evidence=Evidence.SIMULATED,
             volume_band_ml=(min(volumes), max(volumes)),
-            max_temperature_c=float(done.hottest_c.max()),
+            max_temperature_c=done.highest_c,
             energy_j=energy_document(done.energy),
             trace=dict(done.trace),
             provenance=self._provenance(done, probes),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from netseg.domain.ablation import AblationZone, Evidence
+from netseg.domain.ablation import AblationModality, AblationZone, Evidence
 from netseg.domain.codes import Code
 from netseg.domain.errors import GridMismatchError, StudyRejectedError
 from netseg.domain.grid import describe
@@ -16,7 +16,7 @@ from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
 from netseg.simulate.lethal import lethal_models
 from netseg.simulate.recorder import Frame, Recorder, frame_times_s
 from netseg.simulate.scene import Scene, require_reach
-from netseg.simulate.scene_run import choose_device, energy_document, simulate_scene
+from netseg.simulate.scene_run import V_CM, choose_device, energy_document, simulate_scene
 from netseg.simulate.surface import measure_shape
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ class SimulationResult:
         document: Content of zone.json.
         run: Steps and operator evaluations, for run.json; times are the caller's to measure.
         frames: Pictures of the plane that was asked for.
+        coverage: Probability per cell that tissue dies; None where nobody knows it.
     """
 
     zone: AblationZone
@@ -52,10 +53,11 @@ class SimulationResult:
     document: Mapping[str, Any]
     run: Mapping[str, Any]
     frames: tuple[Frame, ...] = ()
+    coverage: Volume | None = None
 
     @property
     def hottest(self) -> Volume:
-        """Highest temperature per cell, Celsius."""
+        """Highest temperature per cell, Celsius; heating alone has it."""
         return self.fields["hottest_c"]
 
 
@@ -122,12 +124,7 @@ def simulate_plan(
     like = torch.zeros((), device=choose_device(device))
     recorder = None
     if pictured_mm is not None:
-        recorder = Recorder(
-            points_mm=pictured_mm,
-            grid=grid,
-            baseline_c=plan.tissue.baseline_c,
-            times_s=frame_times_s(plan.total_s),
-        )
+        recorder = _recorder(plan, grid, pictured_mm)
 
     def watch(time_s: float, excess_k: Tensor) -> None:
         if recorder is not None:
@@ -146,11 +143,28 @@ def simulate_plan(
     )
     return SimulationResult(
         zone=_zone(done, plan),
-        fields={n: _volume(f, done, Quantity.CELSIUS) for n, f in done.fields.items()},
+        fields={n: _volume(f, done, _quantity(n)) for n, f in done.fields.items()},
         depth={n: _volume(d, done, Quantity.ARBITRARY) for n, d in done.depth.items()},
         document={**zone_document(done, plan.damage[0]), "model": provenance(plan, done)},
+        coverage=None
+        if done.coverage is None
+        else _volume(done.coverage, done, Quantity.PROBABILITY),
         run={**done.run, "cells": int(np.prod(grid.shape)), "device": like.device.type},
         frames=() if recorder is None else tuple(recorder.frames),
+    )
+
+
+def _recorder(
+    plan: SimulationPlan, grid: Grid, points_mm: Float[np.ndarray, "rows columns 3"]
+) -> Recorder:
+    """Temperature in Celsius over time, or the strongest field so far in V/cm."""
+    pulsed = plan.protocol.modality is AblationModality.IRE
+    return Recorder(
+        points_mm=points_mm,
+        grid=grid,
+        zero=0.0 if pulsed else plan.tissue.baseline_c,
+        unit=1.0 / V_CM if pulsed else 1.0,
+        times_s=frame_times_s(plan.total_s),
     )
 
 
@@ -171,7 +185,8 @@ def zone_document(done: Simulated, leading: str) -> dict[str, Any]:
         "volumes_ml": dict(done.volumes_ml),
         "diameters_mm": list(shape.diameters_mm),
         "sphericity": shape.sphericity,
-        "max_temperature_c": float(done.hottest_c.max()),
+        "max_temperature_c": done.highest_c,
+        **done.facts,
         "energy_j": energy_document(done.energy),
         "trace": {name: list(values) for name, values in done.trace.items()},
     }
@@ -201,11 +216,27 @@ def _zone(done: Simulated, plan: SimulationPlan) -> AblationZone:
         mask=Mask(np.asarray(done.depth[plan.damage[0]] >= 0), done.window),
         evidence=Evidence.SIMULATED,
         volume_band_ml=(min(volumes), max(volumes)),
-        max_temperature_c=float(done.hottest_c.max()),
+        max_temperature_c=done.highest_c,
         energy_j=energy_document(done.energy),
-        trace=dict(done.trace),
+        trace=known_trace(done),
         provenance=provenance(plan, done),
+        coverage=done.coverage,
     )
+
+
+def known_trace(done: Simulated) -> dict[str, tuple[float, ...]]:
+    """The time series whose every value is known."""
+    return {
+        name: tuple(v for v in values if v is not None)
+        for name, values in done.trace.items()
+        if None not in values
+    }
+
+
+def _quantity(name: str) -> Quantity:
+    if name == "survival":
+        return Quantity.PROBABILITY
+    return Quantity.CELSIUS if name.endswith("_c") else Quantity.ARBITRARY
 
 
 def _volume(values: np.ndarray, done: Simulated, quantity: Quantity) -> Volume:

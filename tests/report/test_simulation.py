@@ -16,11 +16,10 @@ from netseg.report.simulation import (
     Scale,
     SimulationView,
     Tube,
-    needle_plane,
-    pixel_mm,
     write_simulation,
 )
-from netseg.report.simulation_cuts import clock, draw_cut, draw_strip, other_planes
+from netseg.report.simulation_cuts import clock, draw_cut, draw_strip
+from netseg.report.simulation_plane import needle_plane, other_planes, pixel_mm
 from netseg.report.simulation_traces import axis_words, grouped
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def test_the_plane_of_one_oblique_needle_holds_it():
 
 def test_the_three_planes_are_at_right_angles():
     shown = view()
-    planes = (shown.plane, *other_planes(shown))
+    planes = (shown.plane, *other_planes(shown.plane, A, GRID))
     for n, first in enumerate(planes):
         for second in planes[n + 1 :]:
             assert abs(float(first.normal @ second.normal)) < 1e-9
