@@ -94,12 +94,13 @@ def measure_shape(depth: Float[np.ndarray, "i j k"], window: Grid) -> Shape:
     The diameters of an ellipsoid follow from its second moments, d = 2 sqrt(5 lambda); a zone is
     close enough to one that this is steadier than counting voxels along an axis.
     """
-    share = occupancy(depth)
+    start, part = _around_surface(depth)
+    share = occupancy(part)
     cells = float(share.sum())
     volume_ml = cells * window.voxel_volume_ml
     if cells == 0:
         return Shape(volume_ml=0.0, diameters_mm=(0.0, 0.0, 0.0), sphericity=0.0)
-    index = np.argwhere(share > 0)
+    index = np.argwhere(share > 0) + start
     weight = share[share > 0]
     points = window.to_mm(index)
     centre = (weight[:, None] * points).sum(0) / cells
@@ -107,6 +108,20 @@ def measure_shape(depth: Float[np.ndarray, "i j k"], window: Grid) -> Shape:
     spread = np.sort(np.linalg.eigvalsh(moments))[::-1]
     a, b, c = (2.0 * math.sqrt(5.0 * max(float(s), 0.0)) for s in spread)
     return Shape(volume_ml=volume_ml, diameters_mm=(a, b, c), sphericity=_sphericity(a, b, c))
+
+
+def _around_surface(
+    depth: Float[np.ndarray, "i j k"],
+) -> tuple[Float[np.ndarray, "3"], Float[np.ndarray, "a b c"]]:
+    """The box that holds the zone and two cells around it: its first cell, and depth there."""
+    start, box = [], []
+    inside = depth >= 0
+    for axis, size in enumerate(depth.shape):
+        used = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
+        first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
+        start.append(max(0, first - 2))
+        box.append(slice(start[-1], min(size, max(last + 2, start[-1] + 3))))
+    return np.array(start), depth[tuple(box)]
 
 
 def _sphericity(a: float, b: float, c: float) -> float:
