@@ -48,7 +48,7 @@ def case(row, seed):
     margins = around_lesion(lesion, around)
     draws = draw_margins(margins, around, errors, 1)
     smallest = float(margins.to_viable_mm.min())
-    mirrored = 2 * smallest - draws.repeated_mm
+    mirrored = draws.mirrored_mm
     low, high = np.quantile(draws.true_mm, (0.05, 0.95))
     return {
         "true_mm": true_mm,
@@ -61,6 +61,7 @@ def case(row, seed):
         "hard rule": float(smallest >= CUTOFF_MM),
         "errors added": float(np.mean(draws.repeated_mm >= CUTOFF_MM)),
         "bootstrap": float(np.mean(mirrored >= CUTOFF_MM)),
+        "bayes": float(np.mean(draws.given_mm >= CUTOFF_MM)),
     }
 
 
@@ -68,7 +69,7 @@ def summary(row, cases):
     """Brier scores, reliability, what P >= 0.9 is worth."""
     of = {name: np.array([c[name] for c in cases]) for name in cases[0]}
     is_a0 = (of["true_mm"] >= CUTOFF_MM).astype(float)
-    names = ("netseg", "hard rule", "errors added", "bootstrap")
+    names = ("netseg", "hard rule", "errors added", "bootstrap", "bayes")
     p = of["netseg"]
     said, denied = p >= 0.9, p <= 0.1
     within = (of["true_mm"] >= of["low_mm"]) & (of["true_mm"] <= of["high_mm"])

@@ -72,8 +72,8 @@ class MarginErrors:
         mean, sd = self.contraction
         if not (-0.5 < mean < 0.5 and 0 <= sd < 0.5):
             raise ValueError(f"contraction is a share and its deviation; got {self.contraction}.")
-        if self.draws < 20:
-            raise ValueError(f"an interval needs at least 20 draws; got {self.draws}.")
+        if self.draws < 40:
+            raise ValueError(f"an interval needs at least 40 draws; got {self.draws}.")
 
     def lesion_sd_mm(self, number: int) -> float:
         """How far off the outline of one lesion may be."""
