@@ -81,6 +81,12 @@ class Diffusion:
                     outer.select(axis, index).add_(1.0 / (resistance.select(axis, index) * h))
         return cls(inner=(inner[0], inner[1], inner[2]), outer=outer if fixed else None)
 
+    def copy(self) -> Diffusion:
+        """The same with coefficients of its own."""
+        i, j, k = (face.clone() for face in self.inner)
+        outer = None if self.outer is None else self.outer.clone()
+        return Diffusion(inner=(i, j, k), outer=outer)
+
     def apply(self, field: Float[Tensor, "i j k"]) -> Float[Tensor, "i j k"]:
         """div(k grad field): what flows into each cell, per volume."""
         out = torch.zeros_like(field) if self.outer is None else (self.outer * field).neg_()

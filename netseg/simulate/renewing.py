@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from netseg.simulate.diffusion import Diffusion
-
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
@@ -22,10 +20,10 @@ if TYPE_CHECKING:
 class Renewing:
     """The conduction equation of the moment, made anew as conductivity follows temperature.
 
-    Only faces within the box of changed tissue are made anew.
+    Only faces within the box of changed tissue are made anew, in place.
 
     Attributes:
-        conduction: The equation last made.
+        conduction: The equation; its operator belongs to the run and is written to.
         box: Where tissue has left baseline.
         made_for: The excess temperature it was made for; None before the first time.
         limit_s: Longest stable explicit step where dT/dheat is one.
@@ -48,12 +46,6 @@ class Renewing:
             return self.conduction
         if self.made_for is not None and self._moved_k(excess) <= varying.refresh_k:
             return self.conduction
-        if self.made_for is None:  # the faces that come in are the caller's
-            faces = self.conduction.diffusion
-            i, j, k = (f.clone() for f in faces.inner)
-            outer = None if faces.outer is None else faces.outer.clone()
-            own = Diffusion(inner=(i, j, k), outer=outer)
-            self.conduction = replace(self.conduction, diffusion=own)
         self._renew(heat, excess)
         self.made_for = excess
         return self.conduction

@@ -17,10 +17,11 @@ import torch
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.drive import Drive, Timing
+from netseg.simulate.engine import engine_for
 from netseg.simulate.hot import BoxedLaw, Dying, HotBox
 from netseg.simulate.ledger import Ledger
 from netseg.simulate.renewing import Blood, Renewing
-from netseg.simulate.stepping import Conduction, conduct, stages_for
+from netseg.simulate.stepping import Conduction, stages_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from netseg.simulate.control import Controller
     from netseg.simulate.coolant import Coolant
     from netseg.simulate.damage import DamageModel
+    from netseg.simulate.engine import Engine
     from netseg.simulate.vessel_line import BloodLine
 
 
@@ -57,11 +59,6 @@ class Problem:
     coolants: tuple[Coolant, ...] = ()
     sinks: tuple[BloodLine, ...] = ()
 
-    def within(self, box: HotBox) -> Problem:
-        """The same problem, whose heat law is asked only in a box."""
-        law = BoxedLaw(law=self.conduction.law, box=box)
-        return replace(self, conduction=replace(self.conduction, law=law))
-
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Outcome:
@@ -76,6 +73,7 @@ class Outcome:
         steps: Control steps.
         updates: Evaluations of the conduction operator.
         pauses: How often the generator cut power.
+        engine: What computed it.
     """
 
     excess_k: Float[Tensor, "i j k"]
@@ -86,6 +84,7 @@ class Outcome:
     steps: int = 0
     updates: int = 0
     pauses: int = 0
+    engine: str = ""
 
 
 @torch.no_grad()
@@ -96,6 +95,8 @@ def run(
     models: Sequence[DamageModel],
     timing: Timing,
     progress: Callable[[float, Tensor], None] | None = None,
+    *,
+    engine: str = "auto",
 ) -> Outcome:
     """Heat tissue and see what dies.
 
@@ -107,13 +108,14 @@ def run(
         timing: Durations and steps.
         progress: Called after each control step with the simulated time in seconds and the excess
             temperature then, which it must not change: a progress bar, a recorder of pictures.
+        engine: "eager", "compiled", or "auto": compiled where it pays (`engine.engine_for`).
 
     Raises:
         StudyRejectedError: If the step is unstable or the field becomes NaN.
+        EnvironmentFaultError: If compilation is asked for and there is no compiler.
     """
     heat = torch.zeros_like(problem.capacity_j_m3k)
     box = HotBox(shape=(heat.shape[0], heat.shape[1], heat.shape[2]))
-    problem = problem.within(box)
     outcome = Outcome(excess_k=heat, hottest_k=heat.clone(), damage={})
     drive = Drive(
         applicator=applicator,
@@ -122,15 +124,21 @@ def run(
         energy=outcome.energy,
         trace=outcome.trace,
     )
+    total = timing.duration_s + timing.cooling_s
+    steps = math.ceil(total / timing.step_s - 1e-9)
+    law = BoxedLaw(law=problem.conduction.law, box=box)
+    own = replace(problem.conduction, law=law, diffusion=problem.conduction.diffusion.copy())
+    carrier, own = engine_for(engine, own, law, steps=steps)
+    problem, outcome.engine = replace(problem, conduction=own), carrier.name
     state = State(
+        engine=carrier,
         heat_k=heat,
         excess_k=heat.clone(),
-        equation=Renewing(conduction=problem.conduction, box=box),
+        equation=Renewing(conduction=own, box=box),
         blood=Blood(rate_1_s=problem.perfusion_1_s, box=box),
         dying=Dying.start(models, box, problem.baseline_c, heat),
     )
-    total = timing.duration_s + timing.cooling_s
-    for step in range(math.ceil(total / timing.step_s - 1e-9)):
+    for step in range(steps):
         now = step * timing.step_s
         dt = min(timing.step_s, total - now)
         source = drive.heating(problem, state.heat_k, state.excess_k, now, dt)
@@ -157,6 +165,7 @@ class State:
     """Tissue in the course of a run.
 
     Attributes:
+        engine: What carries the field over a step.
         heat_k: Heat content.
         excess_k: Temperature above baseline.
         equation: Conduction with the conductivity of the moment.
@@ -165,6 +174,7 @@ class State:
         highest_k: Largest heat content.
     """
 
+    engine: Engine
     heat_k: Tensor
     excess_k: Tensor
     equation: Renewing
@@ -175,25 +185,26 @@ class State:
 
 def _advance(problem: Problem, state: State, source: Tensor, dt: float, energy: Ledger) -> int:
     """One Strang step and the damage of it; returns how often conduction was evaluated."""
-    law, box = problem.conduction.law, state.dying.box
+    box = state.dying.box
     conduction = state.equation.at(state.heat_k, state.excess_k)
+    law = conduction.law
     stages = stages_for(dt, state.equation.limit_s / law.steepest(state.highest_k))
     for sink in problem.sinks:
         energy.boundary += sink.draw(source, state.excess_k, problem.cell_m3) * dt
-    factor = state.blood.factor(0.5 * dt)
-    perfused = torch.addcmul(state.heat_k, state.excess_k, factor)
-    conducted, lost = conduct(perfused, conduction, source, step_s=dt, stages=stages)
-    last = torch.addcmul(conducted, law.excess(conducted), factor)
-    taken = (state.heat_k - perfused).add_(conducted).sub_(last).mul_(problem.capacity_j_m3k)
-    energy.perfusion += float(taken.sum(dtype=torch.float64)) * problem.cell_m3
+    before = state.excess_k
+    state.heat_k, state.excess_k, taken, lost = state.engine.step(
+        state.heat_k, state.blood.factor(0.5 * dt), conduction, source, step_s=dt, stages=stages
+    )
+    energy.perfusion += taken * problem.cell_m3
     energy.boundary += lost * problem.cell_m3
-    before, state.heat_k = state.excess_k, last
-    box.cover(last)
-    state.excess_k, state.highest_k = law.excess(last), float(last.max())
+    box.cover(state.excess_k)
+    state.highest_k = float(box.of(state.heat_k).max()) if not box.is_empty else 0.0
+    if not math.isfinite(taken + lost):
+        state.highest_k = math.nan
     state.dying.advance(before, state.excess_k, dt)
     if not box.is_empty:
-        flowing = state.dying.perfused() * (1.0 - law.law.vapour(box.of(last)))
-        state.blood.stop(flowing)
+        changed = law.vapour(state.heat_k)
+        state.blood.stop(state.dying.perfused() * (1.0 - box.of(changed)))
     return stages
 
 

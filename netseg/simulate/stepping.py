@@ -132,7 +132,7 @@ def conduct(
         return heat_k + step_s * start, step_s * out_start
     before, now, lost_before, lost = heat_k, heat_k, 0.0, 0.0
     for stage in range(1, stages + 1):
-        mu, nu, mu_rate, gamma_rate = _rkl2(stage, stages)
+        mu, nu, mu_rate, gamma_rate = rkl2_coefficients(stage, stages)
         if stage == 1:
             new = heat_k + (mu_rate * step_s) * start
             lost_new = mu_rate * step_s * out_start
@@ -166,7 +166,7 @@ def perfuse(
     return torch.addcmul(heat_k, law.excess(heat_k), factor.to(heat_k.device))
 
 
-def _rkl2(stage: int, stages: int) -> tuple[float, float, float, float]:
+def rkl2_coefficients(stage: int, stages: int) -> tuple[float, float, float, float]:
     """Coefficients mu, nu, mu~ and gamma~ of one stage (Meyer et al., equation 17)."""
     w1 = 4.0 / (stages * stages + stages - 2)
     if stage == 1:
