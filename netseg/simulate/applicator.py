@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+State = tuple["Tensor", "Tensor"]
+"""Temperature above baseline, and share of lost water."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Deposit:
@@ -47,11 +50,27 @@ class ManyWays(Applicator, Protocol):
     """An applicator that its generator connects in several ways."""
 
     def renew(
-        self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]
+        self,
+        excess_k: Float[Tensor, "i j k"],
+        vapour: Float[Tensor, "i j k"],
+        number: int | None = None,
     ) -> tuple[float, ...]:
-        """Take in the state of the tissue; the load of every connection in ohm."""
+        """Take in the state of the tissue; the load of every connection in ohm.
+
+        With the number of a connection its field is exact, those of others as good as they were.
+        """
         ...
 
     def way(self, number: int) -> Deposit:
         """The pattern of one connection, for the state that was taken in last."""
+        ...
+
+    def drift(self, before: State, after: State, heat_w_m3: Float[Tensor, "a b c"]) -> float:
+        """How far the tissue has moved on, as a share: what the load changes by, to first order.
+
+        Args:
+            before: Excess temperature and vapour, here and then, in some part of the grid.
+            after: The same now.
+            heat_w_m3: The heat of the connection in use, in that part.
+        """
         ...

@@ -2,10 +2,10 @@
 
 The field of each electrode at one volt, all others held at zero, is solved once for a state of the
 tissue. Any connection to a generator is then a sum of these fields: its currents are G V with the
-conductance matrix G, its power V^T G V, its heat the sum of V_i V_j Q_ij. Generators therefore work
+conductance matrix G, its power V^T G V, its heat that of the summed field. Generators therefore work
 on a matrix of a few numbers. G is taken from the energy of the fields, not from their fluxes: it is
-symmetric and its power equals the heat by construction, at any tolerance, and its error is the
-square of that of the fields.
+symmetric and its power equals the heat at any tolerance, and its error is the square of that of
+the fields.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from netseg.simulate.conjugate import conjugate_gradients
 from netseg.simulate.multigrid import Multigrid
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from jaxtyping import Float
     from torch import Tensor
@@ -65,15 +65,15 @@ class Circuit:
     Attributes:
         ids: Names of the electrodes.
         potentials: Of each electrode at one volt with the others at zero.
-        heat_w_m3: Q_ij for i <= j, row by row; mixed terms may be negative, their sums may not.
         conductance_s: G, symmetric, in fp64.
+        tissue: The operator and the needles that the potentials belong to.
         iterations: Of the solves, summed.
     """
 
     ids: tuple[str, ...]
     potentials: tuple[Float[Tensor, "i j k"], ...]
-    heat_w_m3: tuple[Float[Tensor, "i j k"], ...]
     conductance_s: Float[np.ndarray, "n n"]
+    tissue: Wired
     iterations: int
 
     def volts(self, connection: Connection) -> Float[np.ndarray, "n"]:
@@ -112,111 +112,120 @@ class Circuit:
 
     def joule_w_m3(self, volts: Sequence[float] | Float[np.ndarray, "n"]) -> Float[Tensor, "i j k"]:
         """Heat per cell; times the cell volume it sums to `power_w`."""
-        heat = torch.zeros_like(self.potentials[0])
-        for (i, j), part in zip(_pairs(len(self.ids)), self.heat_w_m3, strict=True):
-            weight = float(volts[i]) * float(volts[j]) * (1.0 if i == j else 2.0)
-            if weight:
-                heat.add_(part, alpha=weight)
-        return heat.clamp_min_(0.0)
+        potential = float(volts[0]) * self.potentials[0]
+        for volt, unit in zip(volts[1:], self.potentials[1:], strict=True):
+            potential.add_(unit, alpha=float(volt))
+        return self.tissue.joule_w_m3(potential, [float(v) for v in volts])
 
     def load_ohm(self, connection: Connection) -> float:
         """Resistance between the generator's poles."""
         return 1.0 / self.power_w(self.volts(connection))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Wired:
+    """Tissue with electrodes in it: minus div(sigma grad ·) plus the needles' links.
+
+    Attributes:
+        conduction: div(sigma grad ·) with its grounded sides, or none.
+        electrodes: Needles by electrode.
+        cell_m3: Volume of a cell.
+    """
+
+    conduction: Diffusion
+    electrodes: tuple[Electrode, ...]
+    cell_m3: float
+
+    def apply(self, potential: Float[Tensor, "i j k"]) -> Float[Tensor, "i j k"]:
+        """Current out of each cell with all electrodes at zero volts, per volume."""
+        out = self.conduction.apply(potential).neg_()
+        shape = (out.shape[0], out.shape[1], out.shape[2])
+        for kernel, link in (needle for electrode in self.electrodes for needle in electrode):
+            fed = kernel.spread(link * kernel.feel(potential), shape)
+            out.add_(fed, alpha=1.0 / self.cell_m3)
+        return out
+
+    def source(self, electrodes: Sequence[Electrode]) -> Float[Tensor, "i j k"]:
+        """Current into each cell at zero volts with these electrodes at one, per volume."""
+        out = torch.zeros_like(self.conduction.diagonal())
+        shape = (out.shape[0], out.shape[1], out.shape[2])
+        for kernel, link in (needle for electrode in electrodes for needle in electrode):
+            out.add_(kernel.spread(link, shape), alpha=1.0 / self.cell_m3)
+        return out
+
+    def joule_w_m3(
+        self, potential: Float[Tensor, "i j k"], volts: Sequence[float]
+    ) -> Float[Tensor, "i j k"]:
+        """Heat in the tissue and in the needles' near field."""
+        heat = self.conduction.dissipation(potential)
+        shape = (heat.shape[0], heat.shape[1], heat.shape[2])
+        for electrode, volt in zip(self.electrodes, volts, strict=True):
+            for kernel, link in electrode:
+                near = kernel.spread(link * (volt - kernel.feel(potential)).square(), shape)
+                heat.add_(near, alpha=1.0 / self.cell_m3)
+        return heat
+
+
 def solve_circuit(
-    conduction: Diffusion,
-    electrodes: Sequence[Electrode],
+    tissue: Wired,
     ids: Sequence[str],
     *,
-    cell_m3: float,
     start: Sequence[Float[Tensor, "i j k"]] = (),
+    solved: Collection[str] | None = None,
     tolerance: float = 1e-3,
 ) -> Circuit:
     """One field per electrode.
 
     Args:
-        conduction: div(sigma grad ·) with its grounded sides, or none.
-        electrodes: Needles by electrode.
+        tissue: The operator and the electrodes.
         ids: Their names.
-        cell_m3: Volume of a cell.
         start: First guesses, the potentials of the last circuit; zeros if there are none.
+        solved: The electrodes whose field is solved; those of the others stay as they start, which
+            leaves an error in G that is the square of theirs. All if not given, or at first.
         tolerance: Residual norm over that of the source.
 
     Raises:
         StudyRejectedError: If a solve does not converge or meets NaN.
     """
-    like = conduction.diagonal()
-    shape = (like.shape[0], like.shape[1], like.shape[2])
-    needles = [needle for electrode in electrodes for needle in electrode]
-
-    def source(needles: Sequence[tuple[LineKernel, Tensor]]) -> Tensor:
-        out = torch.zeros_like(like)
-        for kernel, link in needles:
-            out.add_(kernel.spread(link, shape), alpha=1.0 / cell_m3)
-        return out
-
-    def apply(v: Tensor) -> Tensor:
-        out = conduction.apply(v).neg_()
-        for kernel, link in needles:
-            out.add_(kernel.spread(link * kernel.feel(v), shape), alpha=1.0 / cell_m3)
-        return out
-
-    cycle = Multigrid.of(conduction, ties=source(needles))
+    sources = [tissue.source([e]) for e in tissue.electrodes]
+    ties = sources[0].clone()
+    for source in sources[1:]:
+        ties.add_(source)
+    cycle = Multigrid.of(tissue.conduction, ties=ties)
     potentials, iterations = [], 0
-    for number, electrode in enumerate(electrodes):
-        first = start[number] if start else torch.zeros_like(like)
+    for number, source in enumerate(sources):
+        if start and solved is not None and ids[number] not in solved:
+            potentials.append(start[number])
+            continue
         potential, took = conjugate_gradients(
-            apply, source(electrode), start=first, tolerance=tolerance, precondition=cycle
+            tissue.apply,
+            source,
+            start=start[number] if start else torch.zeros_like(source),
+            tolerance=tolerance,
+            precondition=cycle,
         )
         potentials.append(potential)
         iterations += took
-    heats = _heats(conduction, electrodes, potentials, cell_m3)
-    matrix = np.zeros((len(ids), len(ids)))
-    for (i, j), heat in zip(_pairs(len(ids)), heats, strict=True):
-        matrix[i, j] = matrix[j, i] = float(heat.sum(dtype=torch.float64)) * cell_m3
     return Circuit(
         ids=tuple(ids),
         potentials=tuple(potentials),
-        heat_w_m3=heats,
-        conductance_s=matrix,
+        conductance_s=_conductances(tissue, sources, potentials),
+        tissue=tissue,
         iterations=iterations,
     )
 
 
-def _pairs(count: int) -> list[tuple[int, int]]:
-    return [(i, j) for i in range(count) for j in range(i, count)]
-
-
-def _heats(
-    conduction: Diffusion,
-    electrodes: Sequence[Electrode],
-    potentials: Sequence[Tensor],
-    cell_m3: float,
-) -> tuple[Tensor, ...]:
-    """Q_ij: what two fields dissipate together, in the tissue and in the needles' near field."""
-    shape = potentials[0].shape
-    jumps = [[v.diff(dim=axis) for axis in range(3)] for v in potentials]
-    drops = [
-        [
-            (1.0 if owner == number else 0.0) - kernel.feel(v)
-            for owner, electrode in enumerate(electrodes)
-            for kernel, _ in electrode
-        ]
-        for number, v in enumerate(potentials)
-    ]
-    needles = [needle for electrode in electrodes for needle in electrode]
-    heats = []
-    for i, j in _pairs(len(potentials)):
-        out = torch.zeros_like(potentials[0])
-        if conduction.outer is not None:
-            out.addcmul_(conduction.outer * potentials[i], potentials[j])
-        for axis, face in enumerate(conduction.inner):
-            share = (face * jumps[i][axis]).mul_(jumps[j][axis]).mul_(0.5)
-            out.narrow(axis, 0, share.shape[axis]).add_(share)
-            out.narrow(axis, 1, share.shape[axis]).add_(share)
-        for (kernel, link), one, other in zip(needles, drops[i], drops[j], strict=True):
-            near = kernel.spread(link * one * other, (shape[0], shape[1], shape[2]))
-            out.add_(near, alpha=1.0 / cell_m3)
-        heats.append(out)
-    return tuple(heats)
+def _conductances(
+    tissue: Wired, sources: Sequence[Tensor], potentials: Sequence[Tensor]
+) -> Float[np.ndarray, "n n"]:
+    """What two fields dissipate together, for each pair: <u, A v> - <u, b> - <a, v> + links."""
+    count = len(potentials)
+    matrix = np.zeros((count, count))
+    for j in range(count):
+        left = tissue.apply(potentials[j]).sub_(sources[j])
+        for i in range(j + 1):
+            together = (potentials[i] * left).sub_(sources[i] * potentials[j])
+            matrix[i, j] = float(together.sum(dtype=torch.float64)) * tissue.cell_m3
+        links = sum(float(link.sum(dtype=torch.float64)) for _, link in tissue.electrodes[j])
+        matrix[j, j] += links
+    return np.triu(matrix) + np.triu(matrix, 1).T

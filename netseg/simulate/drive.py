@@ -9,12 +9,14 @@ import torch
 
 from netseg.simulate.applicator import ManyWays
 from netseg.simulate.control import Memory, Reading
+from netseg.simulate.hot import BoxedLaw
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from netseg.simulate.applicator import Applicator, Deposit
+    from netseg.simulate.applicator import Applicator, Deposit, State
     from netseg.simulate.control import Controller
+    from netseg.simulate.hot import HotBox
     from netseg.simulate.ledger import Ledger
     from netseg.simulate.solver import Problem
 
@@ -29,7 +31,9 @@ class Timing:
         step_s: Step of control and damage.
         refresh_s: The heating pattern is renewed at least this often while power is on,
         refresh_k: and when a cell's temperature has changed by this much,
-        refresh_vapour: or this share of its water has left.
+        refresh_vapour: or this share of its water has left,
+        refresh_load: or, of electrodes in several ways, when conductivity has changed by this
+            share where the heat is: then the load has, too.
         record_s: Interval of the trace.
     """
 
@@ -39,6 +43,7 @@ class Timing:
     refresh_s: float = 5.0
     refresh_k: float = 8.0
     refresh_vapour: float = 0.04
+    refresh_load: float = 0.05
     record_s: float = 10.0
 
 
@@ -55,8 +60,9 @@ class Drive:
         memory: What the generator remembers.
         loads_ohm: Load of each connection for the tissue of `made_for`.
         deposits: The patterns used since, by connection.
-        made_at_s: When the field was renewed last,
-        made_for: and for which excess temperature and vapour.
+        made_at_s: When all fields were renewed last,
+        made_for: for which excess temperature and vapour any was,
+        made_way: and which connection was in use then.
         renewals: How often it was.
     """
 
@@ -70,6 +76,7 @@ class Drive:
     deposits: dict[int, Deposit] = field(default_factory=dict)
     made_at_s: float = 0.0
     made_for: tuple[Tensor, Tensor] | None = None
+    made_way: int = 0
     renewals: int = 0
 
     def heating(
@@ -97,7 +104,9 @@ class Drive:
     ) -> float:
         if now >= self.timing.duration_s - 1e-9:
             return 0.0
-        self._renew(excess, problem.conduction.law.vapour(heat), now)
+        law = problem.conduction.law
+        box = law.box if isinstance(law, BoxedLaw) else None
+        self._renew(excess, law.vapour(heat), now, box)
         hottest_c = problem.baseline_c + float(excess.max())
         seen = Reading(
             time_s=now,
@@ -132,21 +141,39 @@ class Drive:
             self.deposits[way] = self.applicator.way(way)
         return self.deposits[way]
 
-    def _renew(self, excess: Tensor, vapour: Tensor, now: float) -> None:
+    def _renew(self, excess: Tensor, vapour: Tensor, now: float, box: HotBox | None) -> None:
         """Renew the heating patterns if the tissue has changed since they were made."""
+        way = self.memory.way
+        due = self.made_for is None or now - self.made_at_s >= self.timing.refresh_s - 1e-9
         if self.made_for is not None:
             if now < self.memory.off_until_s or self.memory.ended:
                 return
-            old_excess, old_vapour = self.made_for
-            if (
-                now - self.made_at_s < self.timing.refresh_s - 1e-9
-                and float((excess - old_excess).abs().max()) < self.timing.refresh_k
-                and float((vapour - old_vapour).abs().max()) < self.timing.refresh_vapour
-            ):
+            if not due and way == self.made_way and not self._has_moved((excess, vapour), box):
                 return
         if isinstance(self.applicator, ManyWays):
-            self.loads_ohm, self.deposits = self.applicator.renew(excess, vapour), {}
+            self.loads_ohm = self.applicator.renew(excess, vapour, None if due else way)
+            self.deposits = {}
         else:
             self.deposits = {0: self.applicator.deposit(excess, vapour)}
-        self.made_at_s, self.made_for = now, (excess, vapour)
+        if due or len(self.loads_ohm) <= 1:
+            self.made_at_s = now
+        self.made_way = way
+        self.made_for = (excess, vapour)
         self.renewals += 1
+
+    def _has_moved(self, after: State, box: HotBox | None) -> bool:
+        """Whether the tissue is no longer what the patterns were made for."""
+        before = self.made_for
+        if before is None or (box is not None and box.is_empty):
+            return before is None
+        if box is not None:
+            before = box.of(before[0]), box.of(before[1])
+            after = box.of(after[0]), box.of(after[1])
+        if isinstance(self.applicator, ManyWays):
+            heat = self._deposit(self.memory.way).per_watt_m3
+            heat = heat if box is None else box.of(heat)
+            return self.applicator.drift(before, after, heat) >= self.timing.refresh_load
+        return (
+            float((after[0] - before[0]).abs().max()) >= self.timing.refresh_k
+            or float((after[1] - before[1]).abs().max()) >= self.timing.refresh_vapour
+        )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from netseg.simulate.applicator import Deposit
-from netseg.simulate.circuit import Circuit, Connection, solve_circuit
+from netseg.simulate.circuit import Circuit, Connection, Wired, solve_circuit
 from netseg.simulate.coarse import Coarsening, coarsening
 from netseg.simulate.control import connections_for
 from netseg.simulate.control.wanted import electrode_name
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netseg.domain.ablation import AblationProtocol
+    from netseg.simulate.applicator import State
     from netseg.simulate.needle import Needle
     from netseg.simulate.tissue import Tissue
 
@@ -93,9 +94,18 @@ class RadiofrequencyElectrodes:
     iterations: int = 0
 
     def renew(
-        self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]
+        self,
+        excess_k: Float[Tensor, "i j k"],
+        vapour: Float[Tensor, "i j k"],
+        number: int | None = None,
     ) -> tuple[float, ...]:
-        """Solve one field per electrode; the load of every connection in ohm."""
+        """Solve one field per electrode; the load of every connection in ohm.
+
+        Args:
+            excess_k: Temperature above baseline.
+            vapour: Share of lost water.
+            number: Solve for the electrodes of this connection alone; all if not given.
+        """
         sigma = heated_conductivity(
             self.sigma_s_m,
             self.grid.mean(excess_k),
@@ -105,12 +115,18 @@ class RadiofrequencyElectrodes:
         )
         grounded = any(not c.minus for c in self.connections)
         spacing_mm = self.grid.coarse_mm
-        self.circuit = solve_circuit(
-            Diffusion.assemble(sigma, spacing_mm, fixed=FACES if grounded else ()),
-            [tuple((k, k.link(sigma)) for k in kernels) for kernels in self.kernels],
-            self.ids,
+        tissue = Wired(
+            conduction=Diffusion.assemble(sigma, spacing_mm, fixed=FACES if grounded else ()),
+            electrodes=tuple(
+                tuple((k, k.link(sigma)) for k in kernels) for kernels in self.kernels
+            ),
             cell_m3=math.prod(spacing_mm) * 1e-9,
+        )
+        self.circuit = solve_circuit(
+            tissue,
+            self.ids,
             start=self.circuit.potentials if self.circuit else (),
+            solved=None if number is None else self._driven(number),
             tolerance=self.tolerance,
         )
         self.iterations += self.circuit.iterations
@@ -130,6 +146,26 @@ class RadiofrequencyElectrodes:
             per_watt_m3=self.grid.spread(self.circuit.joule_w_m3(volts)).div_(power),
             impedance_ohm=1.0 / power,
         )
+
+    def _driven(self, number: int) -> tuple[str, ...]:
+        connection = self.connections[number]
+        return (*connection.plus, *connection.minus)
+
+    def drift(self, before: State, after: State, heat_w_m3: Float[Tensor, "a b c"]) -> float:
+        """Mean relative change of sigma, weighted by heat.
+
+        The conductance between fixed potentials is stationary in the field, so this is what it
+        changes by, to first order; changes of both signs count alike.
+        """
+        total = float(heat_w_m3.sum())
+        if total <= 0:
+            return math.inf
+        one = heat_w_m3.new_ones(())
+        old, new = (
+            heated_conductivity(one, *state, rise_1_k=self.rise_1_k, baseline_c=self.baseline_c)
+            for state in (before, after)
+        )
+        return float(new.sub_(old).abs_().div_(old).mul_(heat_w_m3).sum()) / total
 
     def deposit(self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]) -> Deposit:
         """The pattern of the first connection."""

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from netseg.domain.errors import StudyRejectedError
-from netseg.simulate.circuit import Connection, solve_circuit
+from netseg.simulate.circuit import Connection, Wired, solve_circuit
 from netseg.simulate.diffusion import FACES, Diffusion
 from netseg.simulate.electric import unit_field
 from netseg.simulate.needle import LineKernel, Needle
@@ -43,7 +43,8 @@ def three(sigma, *, fixed=FACES, tolerance=1e-3):
         (needle(sigma, -2.5, 12), needle(sigma, 2.5, 12)),
     )
     operator = Diffusion.assemble(sigma, (H,) * 3, fixed=fixed)
-    return solve_circuit(operator, electrodes, IDS, cell_m3=CELL_M3, tolerance=tolerance)
+    tissue = Wired(conduction=operator, electrodes=electrodes, cell_m3=CELL_M3)
+    return solve_circuit(tissue, IDS, tolerance=tolerance)
 
 
 VOLTS = [(1.0, 0.0, 0.0), (1.0, 1.0, 1.0), (40.0, -25.0, 7.0), (0.5, -0.5, 0.0)]
@@ -73,9 +74,10 @@ def test_superposition_is_the_field_that_a_solve_at_these_voltages_finds():
     sigma = tissue()
     needles = [needle(sigma, -8, 0), needle(sigma, 8, 0)]
     operator = Diffusion.assemble(sigma, (H,) * 3)
-    circuit = solve_circuit(
-        operator, [(n,) for n in needles], ("A", "B"), cell_m3=CELL_M3, tolerance=1e-6
+    tissue_with_both = Wired(
+        conduction=operator, electrodes=tuple((n,) for n in needles), cell_m3=CELL_M3
     )
+    circuit = solve_circuit(tissue_with_both, ("A", "B"), tolerance=1e-6)
     for volts in ((1.0, 1.0), (0.5, -0.5), (1.0, 0.2)):
         field = unit_field(
             operator, needles, cell_m3=CELL_M3, start=torch.zeros_like(sigma), volts=volts,
