@@ -23,6 +23,10 @@ STEP_MM = 3.0  # how far one round may move it
 SEEN = 2.5  # spreads of the liver by which a zone must differ from it
 GAS_HU, METAL_HU = -150.0, 400.0
 FAT_HU = -30.0  # without a liver mask, darker than this is no liver
+FIRST_MM = 1.5  # smoothing with which the zone is found
+SIGMAS_MM = (0.8, 1.1, 1.5)  # with which its border is
+QUIET = 5.0  # times the noise: contrast at which a border is smooth
+DETAIL = 3.0  # smoothings: what is finer is noise
 FEW = 50  # voxels without which nothing can be told of a tissue
 
 
@@ -35,6 +39,7 @@ class Scene:
         liver: Where a zone may be: the liver, or all soft tissue.
         seed: The lesion, and the planned zone where there is one.
         spacing_mm: Voxel edge.
+        edge_mm: How far within the liver's border its voxels hold something else as well.
         is_hu: Whether the values are HU, so that gas and metal are known by theirs.
     """
 
@@ -42,6 +47,7 @@ class Scene:
     liver: Bool[np.ndarray, "i j k"]
     seed: Bool[np.ndarray, "i j k"]
     spacing_mm: float
+    edge_mm: float
     is_hu: bool
 
 
@@ -64,24 +70,27 @@ class Outline:
     boundary_sd_mm: float
 
 
-def outline(scene: Scene, smoothing_mm: float) -> Outline | None:
+def outline(scene: Scene, smoothing_mm: float | None) -> Outline | None:
     """Find the zone at a lesion.
 
     Args:
         scene: Where to look; the seed holds at least one voxel.
-        smoothing_mm: Standard deviation of the smoothing that quiets noise.
+        smoothing_mm: Standard deviation of the smoothing that quiets noise; None takes the least
+            that lifts the contrast to five times the noise.
 
     Returns:
         None where nothing at the seed differs from liver.
     """
     gas, metal = _foreign(scene)
-    calm = smoothed(scene.values, scene.liver & ~(gas | metal), smoothing_mm / scene.spacing_mm)
+    known = _core(scene) & ~(gas | metal)
     from_seed = ndimage.distance_transform_edt(~scene.seed, sampling=scene.spacing_mm)
-    ring = scene.liver & (from_seed > RING_MM[0]) & (from_seed < RING_MM[1]) & ~gas & ~metal
+    ring = known & (from_seed > RING_MM[0]) & (from_seed < RING_MM[1])
     if np.count_nonzero(ring) < FEW:
         return None
+    first_mm = smoothing_mm or FIRST_MM
+    calm = smoothed(scene.values, known, first_mm / scene.spacing_mm)
     liver = bulk(calm[ring])
-    noise = noise_of(calm, ring, 3 * smoothing_mm / scene.spacing_mm)
+    noise = noise_of(calm, ring, DETAIL * first_mm / scene.spacing_mm)
     near = scene.liver & (from_seed <= ASTRAY_MM)
     sign, zone = _zone_level(calm[near], liver, noise)
     if zone is None:
@@ -89,18 +98,55 @@ def outline(scene: Scene, smoothing_mm: float) -> Outline | None:
     rough = _rough(scene, sign * (calm - (liver.value + zone) / 2) > 0, gas, near)
     if not rough.any():
         return None
+    if smoothing_mm is None:
+        calm, noise = _quiet_enough(scene, known, ring, abs(liver.value - zone))
     field, slope = _settled(scene, calm, rough, (zone, liver.value), gas)
-    border = (np.abs(field) < scene.spacing_mm) & scene.liver
-    border &= ~ndimage.binary_dilation(~scene.liver, iterations=2)
-    sd_mm = float(np.median(noise / slope[border])) if border.any() else smoothing_mm
-    inner = (field < -1.0) & (field > -6.0) & scene.liver & ~gas
+    inner = (field < -1.0) & (field > -6.0) & known
     return Outline(
         field=field,
         liver=liver,
-        zone=bulk(calm[inner]) if np.count_nonzero(inner) > FEW else Tissue(zone, noise),
+        zone=bulk(calm[inner])
+        if np.count_nonzero(inner) > FEW
+        else Tissue(value=zone, spread=noise),
         noise=noise,
-        boundary_sd_mm=sd_mm,
+        boundary_sd_mm=_boundary_sd_mm(scene, field, slope, noise),
     )
+
+
+def _core(scene: Scene) -> Bool[np.ndarray, "i j k"]:
+    """The liver without its border, whose voxels hold fat or lung as well."""
+    depth = ndimage.distance_transform_edt(np.pad(scene.liver, 1, mode="edge"))[1:-1, 1:-1, 1:-1]
+    core = (depth - 0.5) * scene.spacing_mm > scene.edge_mm
+    return core if np.count_nonzero(core) > FEW else scene.liver
+
+
+def _quiet_enough(
+    scene: Scene,
+    known: Bool[np.ndarray, "i j k"],
+    ring: Bool[np.ndarray, "i j k"],
+    contrast: float,
+) -> tuple[Float[np.ndarray, "i j k"], float]:
+    """The least smoothed image whose noise is small against the contrast, and its noise."""
+    calm, noise = scene.values, np.inf
+    for sigma_mm in SIGMAS_MM:
+        calm = smoothed(scene.values, known, sigma_mm / scene.spacing_mm)
+        noise = noise_of(calm, ring, DETAIL * sigma_mm / scene.spacing_mm)
+        if contrast >= QUIET * noise:
+            break
+    return calm, noise
+
+
+def _boundary_sd_mm(
+    scene: Scene,
+    field: Float[np.ndarray, "i j k"],
+    slope: Float[np.ndarray, "i j k"],
+    noise: float,
+) -> float:
+    """Noise over slope at the border inside the liver: how far noise moves the border."""
+    border = (np.abs(field) < scene.spacing_mm) & _core(scene)
+    if not border.any():
+        return scene.spacing_mm
+    return float(np.median(noise / slope[border]))
 
 
 def _foreign(scene: Scene) -> tuple[Bool[np.ndarray, "i j k"], Bool[np.ndarray, "i j k"]]:
