@@ -165,6 +165,9 @@ def _simulate(verbs: _Verbs) -> None:
     parser = _verb(verbs, "simulate", "Predict what a plan of needles destroys.")
     parser.add_argument("--plan", type=Path, required=True, metavar="PLAN.yaml")
     parser.add_argument("--tissue", metavar="LABELS", help="label map of tissues")
+    parser.add_argument(
+        "--certified", action="store_true", help="three grids and an error bar; takes minutes"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
     parser.add_argument("--format", choices=("text", "json"), default="text")

@@ -5,29 +5,36 @@ from __future__ import annotations
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from netseg.domain import LabelMap
+    from netseg.simulate.doubt import Progress
     from netseg.simulate.plan_file import SimulationPlan
     from netseg.simulate.plan_run import SimulationResult
 
 INTERRUPTED = 130
 RECORD, SEAL = "run.json", "zone.json"
+SIMULATED = "simulated s"
 
 
 def execute(words: argparse.Namespace) -> int:
     """Read the plan, simulate it, write maps, zone and pictures; all of it or nothing."""
-    from netseg.simulate.plan_file import read_plan
+    from netseg.simulate.doubt import require_sense
+    from netseg.simulate.plan_file import CERTIFIED_MM, read_plan
     from netseg.simulate.plan_run import plan_grid
 
     plan = read_plan(words.plan)
+    if words.certified and plan.certified_mm is None:
+        plan = replace(plan, certified_mm=CERTIFIED_MM)
     tissue = _read_tissue(words.tissue) if words.tissue else None
     plan_grid(plan, tissue)  # what is wrong with the two is said before anything is written
+    require_sense(plan, labelled=tissue is not None)
     reached = [0.0]
     try:
         result = _run(words, plan, tissue, reached)
@@ -86,12 +93,12 @@ def _no_empty_folder(out: Path) -> Iterator[None]:
 @contextmanager
 def _bar(
     words: argparse.Namespace, plan: SimulationPlan, reached: list[float]
-) -> Iterator[Callable[[float], None]]:
+) -> Iterator[Progress]:
     """A bar of simulated time on stderr, where somebody looks at it."""
     if words.quiet or words.log_json or not sys.stderr.isatty():
 
-        def note(time_s: float) -> None:
-            reached[0] = time_s
+        def note(what: str, done: float, whole: float) -> None:  # noqa: ARG001
+            reached[0] = max(reached[0], done if what == SIMULATED else 0.0)
 
         yield note
         return
@@ -99,17 +106,19 @@ def _bar(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn(plan.protocol.modality.value),
         BarColumn(),
-        TextColumn("{task.completed:.0f} of {task.total:.0f} simulated s"),
+        TextColumn("{task.completed:.0f} of {task.total:.0f} {task.description}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(plan.protocol.modality.value, total=plan.total_s)
+        tasks = {SIMULATED: bar.add_task(SIMULATED, total=plan.total_s)}
 
-        def show(time_s: float) -> None:
-            reached[0] = time_s
-            bar.update(task, completed=time_s)
+        def show(what: str, done: float, whole: float) -> None:
+            reached[0] = max(reached[0], done if what == SIMULATED else 0.0)
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=whole)
+            bar.update(tasks[what], completed=done)
 
         yield show
 
@@ -147,7 +156,7 @@ def _record(
         **times,
         "simulated_s": plan.total_s,
         **result.run,
-        "cell_updates_per_s": updates / max(times["wall_s"], 1e-9) if updates else None,
+        "cell_updates_per_s": updates / max(result.run["field_wall_s"], 1e-9) if updates else None,
         "files": files,
     }
     write_document(folder / RECORD, record)
@@ -166,6 +175,21 @@ def _answer(result: SimulationResult, output_format: str) -> None:
         f"zone {document['volume_ml']:.1f} ml (damage models: {low:.1f} to {high:.1f} ml), "
         f"{sizes} mm{_extreme(document)}\n"
     )
+    sys.stdout.write("".join(f"{line}\n" for line in _doubt_lines(document)))
+
+
+def _doubt_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """The ensemble and the numeric error in one line each, where they were asked for."""
+    if drawn := document.get("ensemble"):
+        name, shares = next(iter(drawn["volume_quantiles_ml"].items()))
+        low, high = shares["0.05"], shares["0.95"]
+        yield f"{drawn['draws']} draws: 90 % of the zones by {name} have {low:.1f} to {high:.1f} ml"
+    if bars := document.get("numeric_error"):
+        if not bars["certified"]:
+            yield f"no numeric error bar: {bars['why']}"
+            return
+        volume = bars["values"]["volume_ml"]
+        yield f"numeric error: {volume['value']:.2f} ± {volume['error']:.2f} ml, cells to zero"
 
 
 def _extreme(document: Mapping[str, Any]) -> str:

@@ -23,7 +23,7 @@ from netseg.simulate.plan_parts import (
     read_vessel,
 )
 from netseg.simulate.plan_protocol import read_protocol
-from netseg.simulate.plan_values import mapping, name, positive, read_yaml, sequence, switch, whole
+from netseg.simulate.plan_values import mapping, name, positive, read_yaml, sequence, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,10 +37,11 @@ if TYPE_CHECKING:
     from netseg.simulate.vessel import Vessel
 
 PLAN_KEYS = (
-    "grid", "tissue", "labels", "pulsed", "vessels", "probes", "protocol", "damage", "ensemble", "certified",
+    "grid", "tissue", "labels", "pulsed", "vessels", "probes", "protocol", "damage", "ensemble", "seed", "certified",
     "step_s", "cooling_s",
 )  # fmt: skip
 MOST_DRAWS = 4096
+CERTIFIED_MM = 1.0
 LONGEST_STEP_S = 10.0
 STEP_S = {AblationModality.CRYO: 2.0}  # ice moves slowly; others take a second
 
@@ -59,7 +60,9 @@ class SimulationPlan:
         protocol: Energy.
         damage: Damage models; the first makes the zone.
         ensemble: Draws over the parameter priors; 0 for none.
-        certified: Whether to repeat the run on a finer grid for a numeric error bar.
+        seed: Of the draws.
+        certified_mm: Middle cell size of the three grids that bound the numeric error; None where
+            no error bar is asked for.
         step_s: Step of control and damage.
         cooling_s: Simulated time after the energy is off, in which damage goes on.
     """
@@ -73,7 +76,8 @@ class SimulationPlan:
     vessels: tuple[Vessel, ...] = ()
     damage: tuple[str, ...] = HEAT
     ensemble: int = 0
-    certified: bool = False
+    seed: int = 0
+    certified_mm: float | None = None
     step_s: float = 1.0
     cooling_s: float = 60.0
 
@@ -125,7 +129,8 @@ def parse_plan(document: object) -> SimulationPlan:
         damage=_damage(plan.get("damage", list(lethal_names(protocol.modality))), protocol),
         ramps=read_ramps(plan.get("pulsed", {})),
         ensemble=whole(plan.get("ensemble", 0), "ensemble", least=0, most=MOST_DRAWS),
-        certified=switch(plan.get("certified", False), "certified"),
+        seed=whole(plan.get("seed", 0), "seed", least=0, most=2**31),
+        certified_mm=_certified_mm(plan.get("certified", False)),
         step_s=step_s,
         cooling_s=_cooling_s(plan.get("cooling_s", 60.0)),
     )
@@ -139,6 +144,14 @@ def _damage(document: object, protocol: AblationProtocol) -> tuple[str, ...]:
             Code.CONFIG_RANGE, f"plan: damage must list different models; got {list(names)}."
         )
     return names
+
+
+def _certified_mm(document: object) -> float | None:
+    """True for cells of 2, 1 and 0.5 mm, or the middle size of three."""
+    if isinstance(document, bool):
+        return CERTIFIED_MM if document else None
+    given = mapping(document, "certified", ("spacing_mm",))
+    return positive(given.get("spacing_mm"), "certified.spacing_mm")
 
 
 def _cooling_s(document: object) -> float:

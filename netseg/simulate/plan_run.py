@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import GridMismatchError, StudyRejectedError
 from netseg.domain.grid import describe
 from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
+from netseg.simulate.contraction import EX_VIVO, IN_VIVO, contracted
+from netseg.simulate.doubt import doubts, widened
 from netseg.simulate.lethal import lethal_models
 from netseg.simulate.recorder import Frame, Recorder, frame_times_s
 from netseg.simulate.scene import Scene, require_reach
@@ -20,12 +23,13 @@ from netseg.simulate.scene_run import V_CM, choose_device, energy_document, simu
 from netseg.simulate.surface import measure_shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from jaxtyping import Float
     from torch import Tensor
 
     from netseg.domain.grid import Grid
+    from netseg.simulate.doubt import Progress
     from netseg.simulate.plan_file import SimulationPlan
     from netseg.simulate.scene_run import Simulated
 
@@ -42,7 +46,7 @@ class SimulationResult:
         depth: Depth of the zone by damage model: natural logarithm of damage over lethal damage
             (three-state model: lost viability beyond the threshold); positive inside.
         document: Content of zone.json.
-        run: Steps and operator evaluations, for run.json; times are the caller's to measure.
+        run: Steps, operator evaluations, cells, wall time of the fields: for run.json.
         frames: Pictures of the plane that was asked for.
         coverage: Probability per cell that tissue dies; None where nobody knows it.
     """
@@ -95,7 +99,7 @@ def simulate_plan(
     tissue: LabelMap | None = None,
     *,
     device: str = "auto",
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
     pictured_mm: Float[np.ndarray, "rows columns 3"] | None = None,
 ) -> SimulationResult:
     """Simulate a plan.
@@ -104,15 +108,63 @@ def simulate_plan(
         plan: What `read_plan` gave.
         tissue: Label image: its grid is the simulation grid, its numbers name the tissues.
         device: "auto", "cpu" or "cuda[:N]".
-        progress: Called with the simulated time after each step.
-        pictured_mm: Points (LPS) whose temperature is recorded while the run goes on.
+        progress: Called with what is counted ("simulated s", "draws"), how far and out of how much.
+        pictured_mm: Points (LPS) that are recorded while the run goes on.
 
     Raises:
         StudyRejectedError: If there is no grid, a label has no tissue, or the plan is impossible.
     """
-    grid = plan_grid(plan, tissue)
+    scene = plan_scene(plan, tissue)
+    like = torch.zeros((), device=choose_device(device))
+    say = progress or (lambda *_: None)
+    recorder = None if pictured_mm is None else _recorder(plan, scene.grid, pictured_mm)
+
+    def watch(time_s: float, field: Tensor) -> None:
+        if recorder is not None:
+            recorder(time_s, field)
+        say("simulated s", time_s, plan.total_s)
+
+    models = lethal_models(plan.protocol.modality, plan.damage)
+    start = time.perf_counter()
+    done = simulate_scene(
+        scene,
+        plan.protocol,
+        models,
+        like=like,
+        step_s=plan.step_s,
+        cooling_s=plan.cooling_s,
+        progress=watch,
+    )
+    field_s = time.perf_counter() - start
+    doubt = doubts(plan, scene, models, like=like, progress=say)
+    coverage = done.coverage if doubt.coverage is None else doubt.coverage
+    document = {**zone_document(done, plan.damage[0]), **shrunk(plan, done), **doubt.document}
+    document["volume_band_ml"] = widened(document["volume_band_ml"], doubt.document.get("ensemble"))
+    return SimulationResult(
+        zone=_zone(done, plan, coverage),
+        fields={n: _volume(f, done, _quantity(n)) for n, f in done.fields.items()},
+        depth={n: _volume(d, done, Quantity.ARBITRARY) for n, d in done.depth.items()},
+        document={**document, "model": provenance(plan, done)},
+        run={
+            **done.run,
+            "cells": int(np.prod(scene.grid.shape)),
+            "field_wall_s": field_s,
+            "device": like.device.type,
+        },
+        frames=() if recorder is None else tuple(recorder.frames),
+        coverage=None if coverage is None else _volume(coverage, done, Quantity.PROBABILITY),
+    )
+
+
+def plan_scene(plan: SimulationPlan, tissue: LabelMap | None = None) -> Scene:
+    """Grid, tissue, vessels and probes of a plan.
+
+    Raises:
+        StudyRejectedError: If there is no grid, or a vessel lies outside it.
+        GridMismatchError: If plan and label image disagree.
+    """
     scene = Scene(
-        grid=grid,
+        grid=plan_grid(plan, tissue),
         probes=plan.probes,
         tissue=plan.tissue,
         labels=None if tissue is None else tissue.labels,
@@ -121,37 +173,23 @@ def simulate_plan(
         ramps=dict(plan.ramps),
     )
     require_reach(scene)
-    like = torch.zeros((), device=choose_device(device))
-    recorder = None
-    if pictured_mm is not None:
-        recorder = _recorder(plan, grid, pictured_mm)
+    return scene
 
-    def watch(time_s: float, excess_k: Tensor) -> None:
-        if recorder is not None:
-            recorder(time_s, excess_k)
-        if progress is not None:
-            progress(time_s)
 
-    done = simulate_scene(
-        scene,
-        plan.protocol,
-        lethal_models(plan.protocol.modality, plan.damage),
-        like=like,
-        step_s=plan.step_s,
-        cooling_s=plan.cooling_s,
-        progress=watch,
-    )
-    return SimulationResult(
-        zone=_zone(done, plan),
-        fields={n: _volume(f, done, _quantity(n)) for n, f in done.fields.items()},
-        depth={n: _volume(d, done, Quantity.ARBITRARY) for n, d in done.depth.items()},
-        document={**zone_document(done, plan.damage[0]), "model": provenance(plan, done)},
-        coverage=None
-        if done.coverage is None
-        else _volume(done.coverage, done, Quantity.PROBABILITY),
-        run={**done.run, "cells": int(np.prod(grid.shape)), "device": like.device.type},
-        frames=() if recorder is None else tuple(recorder.frames),
-    )
+def shrunk(plan: SimulationPlan, done: Simulated) -> dict[str, Any]:
+    """What the zone would measure after its tissue has contracted; stated, never applied."""
+    if "hottest_c" not in done.fields:
+        return {}
+    prior = IN_VIVO if plan.tissue.perfusion_1_s > 0 else EX_VIVO
+    after = contracted(done.depth[plan.damage[0]], done.hottest_c, done.window, prior)
+    return {
+        "contracted": {
+            "volume_ml": list(after.volume_ml),
+            "diameters_mm": [list(d) for d in after.diameters_mm],
+            "prior": "ex_vivo" if prior is EX_VIVO else "in_vivo",
+            "source": prior.source,
+        }
+    }
 
 
 def _recorder(
@@ -210,7 +248,9 @@ def provenance(plan: SimulationPlan, done: Simulated) -> dict[str, Any]:
     }
 
 
-def _zone(done: Simulated, plan: SimulationPlan) -> AblationZone:
+def _zone(
+    done: Simulated, plan: SimulationPlan, coverage: Float[np.ndarray, "i j k"] | None
+) -> AblationZone:
     volumes = done.volumes_ml.values()
     return AblationZone(
         mask=Mask(np.asarray(done.depth[plan.damage[0]] >= 0), done.window),
@@ -220,7 +260,7 @@ def _zone(done: Simulated, plan: SimulationPlan) -> AblationZone:
         energy_j=energy_document(done.energy),
         trace=known_trace(done),
         provenance=provenance(plan, done),
-        coverage=done.coverage,
+        coverage=coverage,
     )
 
 

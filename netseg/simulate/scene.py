@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from netseg.domain.ablation import AblationProtocol
     from netseg.domain.grid import Grid
     from netseg.domain.point import PointMm
-    from netseg.simulate.applicator import Applicator
     from netseg.simulate.devices import Device
     from netseg.simulate.pulsed_tissue import Ramp
-    from netseg.simulate.solver import Problem
     from netseg.simulate.tissue import Tissue
     from netseg.simulate.vessel import Vessel
 
@@ -117,19 +115,6 @@ def needles(scene: Scene) -> tuple[Needle, ...]:
             )
         )
     return tuple(placed)
-
-
-def assemble(
-    scene: Scene, protocol: AblationProtocol, *, like: Tensor
-) -> tuple[Problem, Applicator]:
-    """Equation and source of a heating run; `heating` has the other parts too.
-
-    Raises:
-        StudyRejectedError: If probes do not fit the protocol, or something cannot be placed.
-    """
-    from netseg.simulate.heating import equation_and_source  # heating is made of scenes
-
-    return equation_and_source(scene, protocol, like=like)
 
 
 def require_fit(scene: Scene, protocol: AblationProtocol) -> None:

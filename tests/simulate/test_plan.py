@@ -189,7 +189,8 @@ REFUSED = {
     "no controller is called 'impedence'": rfa(controller="impedence"),
     "ensemble must be a whole number from 0 to 4096; got -1": {"ensemble": -1},
     "ensemble must be a whole number from 0 to 4096; got 2.5": {"ensemble": 2.5},
-    "certified must be true or false; got 'yes please'": {"certified": "yes please"},
+    "certified must be a mapping; got 'yes please'": {"certified": "yes please"},
+    "certified.spacing_mm must be a positive number; got 0": {"certified": {"spacing_mm": 0}},
     "step_s must be at most 10": {"step_s": 60},
     "no damage model is called 'omega'": {"damage": ["omega"]},
     "damage must list different models": {"damage": ["cem43", "cem43"]},
@@ -318,7 +319,7 @@ def test_phases_pulses_and_pairs_reach_the_protocol():
     read = parse_plan(document)
     assert read.protocol.duration_s == 45
     assert read.protocol.schedule == tuple(phases)
-    assert (read.ensemble, read.certified) == (8, True)
+    assert (read.ensemble, read.certified_mm) == (8, 1.0)
     pulsed = plan(**two(tip_mm=[15, 0, -15]), protocol={**IRE, "pairs": [["A", "B"]]})
     protocol = parse_plan(pulsed).protocol
     assert (protocol.pulses, protocol.pairs) == (70, (("A", "B"),))
