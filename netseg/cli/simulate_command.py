@@ -170,9 +170,10 @@ def _answer(result: SimulationResult, output_format: str) -> None:
         sys.stdout.write(to_json(document).decode())
         return
     low, high = document["volume_band_ml"]
+    over = "damage models and draws" if "ensemble" in document else "damage models"
     sizes = " x ".join(f"{d:.1f}" for d in document["diameters_mm"])
     sys.stdout.write(
-        f"zone {document['volume_ml']:.1f} ml (damage models: {low:.1f} to {high:.1f} ml), "
+        f"zone {document['volume_ml']:.1f} ml ({over}: {low:.1f} to {high:.1f} ml), "
         f"{sizes} mm{_extreme(document)}\n"
     )
     sys.stdout.write("".join(f"{line}\n" for line in _doubt_lines(document)))

@@ -13,8 +13,15 @@ from netseg.domain.errors import StudyRejectedError
 from netseg.domain.point import PointMm
 from netseg.simulate.damage import damage_model
 from netseg.simulate.devices import load_device
-from netseg.simulate.scene import PlacedProbe, Scene, tip_index
-from netseg.simulate.scene_run import Simulated, choose_device, energy_document, simulate_scene
+from netseg.simulate.lethal import lethal_models, lethal_names
+from netseg.simulate.scene import PlacedProbe, Scene, reaches, tip_index
+from netseg.simulate.scene_run import (
+    Simulated,
+    choose_device,
+    energy_document,
+    known_trace,
+    simulate_scene,
+)
 from netseg.simulate.surface import Shape, measure_shape, zone_mask
 from netseg.simulate.tissue import Tissue, load_tissue
 from netseg.simulate.window import window_for
@@ -32,10 +39,10 @@ SPACING_MM = {AblationModality.MWA: 3.0, AblationModality.RFA: 2.0}  # see `Bioh
 
 @final
 class BioheatModel:
-    """Bioheat simulation of microwave and radiofrequency needles.
+    """Simulation of radiofrequency, microwave, cryo and electroporation needles.
 
-    The tissue is homogeneous but for the vessels that are handed in. Without vessels the outcome
-    for a device and protocol is remembered and only laid along the next needle.
+    The tissue is homogeneous but for the vessels that are handed in. Where no vessel is near, the
+    outcome for a device and protocol is remembered and only laid along the next needle.
 
     Args:
         tissue: Name of a tissue set, or its numbers.
@@ -45,7 +52,8 @@ class BioheatModel:
             zones of 3 mm cells are a fifth too large (experiments/zone_sizes).
         margin_mm: Tissue simulated around the active part.
         step_s: Step of control and damage.
-        damage: Damage models; the first makes the zone, all of them the band.
+        damage: Damage models of heat; the first makes the zone, all of them the band. Cold and
+            pulses have their own (`lethal.lethal_names`).
         vessels: Heat sinks (LPS).
         dtype: torch.float32, or torch.float64 for tests.
 
@@ -104,8 +112,9 @@ class BioheatModel:
             margin_mm=self._margin_mm,
             frame_uid=grid.frame_uid,
         )
-        done = self._simulated(probes, window, ablation.protocol, self._vessels)
-        first = self._models[0].name
+        near = tuple(v for v in self._vessels if reaches(v, window))
+        done = self._simulated(probes, window, ablation.protocol, near)
+        first = next(iter(done.depth))
         volumes = done.volumes_ml.values()
         return AblationZone(
             mask=zone_mask(done.depth[first], window, grid),
@@ -113,7 +122,7 @@ class BioheatModel:
             volume_band_ml=(min(volumes), max(volumes)),
             max_temperature_c=done.highest_c,
             energy_j=energy_document(done.energy),
-            trace=dict(done.trace),
+            trace=known_trace(done),
             provenance=self._provenance(done, probes),
         )
 
@@ -138,7 +147,7 @@ class BioheatModel:
             frame_uid="simulation",
         )
         done = self._simulated((probe,), window, protocol)
-        return measure_shape(done.depth[self._models[0].name], done.window)
+        return measure_shape(next(iter(done.depth.values())), done.window)
 
     def _simulated(
         self,
@@ -152,15 +161,15 @@ class BioheatModel:
             (p.device.name, p.active_length_mm, *_local(p, window).round(6).tolist())
             for p in probes
         ]
-        settings = tuple(sorted(protocol.settings.items()))
-        key = (
-            protocol.modality, protocol.duration_s, protocol.power_w, protocol.voltage_v,
-            protocol.controller, settings, tuple(local),
-        )  # fmt: skip
+        key = (repr(protocol), tuple(local))
         if not vessels and key in self._known:
             return self._known[key]
         scene = Scene(grid=window, probes=probes, tissue=self._tissue, vessels=vessels)
-        done = simulate_scene(scene, protocol, self._models, like=self._like, step_s=self._step_s)
+        heat = protocol.modality in (AblationModality.RFA, AblationModality.MWA)
+        models = self._models
+        if not heat:
+            models = lethal_models(protocol.modality, lethal_names(protocol.modality))
+        done = simulate_scene(scene, protocol, models, like=self._like, step_s=self._step_s)
         if not vessels:
             self._known[key] = done
         return done
@@ -171,7 +180,7 @@ class BioheatModel:
             "tissue": self._tissue.name,
             "devices": {p.id: p.device.name for p in probes},
             "device_labels": sorted({p.device.label for p in probes}),
-            "damage_models": [m.name for m in self._models],
+            "damage_models": list(done.depth),
             "volumes_ml": dict(done.volumes_ml),
             "spacing_mm": done.window.spacing_mm[0],
             "step_s": self._step_s,

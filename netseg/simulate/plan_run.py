@@ -19,7 +19,13 @@ from netseg.simulate.doubt import doubts, widened
 from netseg.simulate.lethal import lethal_models
 from netseg.simulate.recorder import Frame, Recorder, frame_times_s
 from netseg.simulate.scene import Scene, require_reach
-from netseg.simulate.scene_run import V_CM, choose_device, energy_document, simulate_scene
+from netseg.simulate.scene_run import (
+    V_CM,
+    choose_device,
+    energy_document,
+    known_trace,
+    simulate_scene,
+)
 from netseg.simulate.surface import measure_shape
 
 if TYPE_CHECKING:
@@ -262,15 +268,6 @@ def _zone(
         provenance=provenance(plan, done),
         coverage=coverage,
     )
-
-
-def known_trace(done: Simulated) -> dict[str, tuple[float, ...]]:
-    """The time series whose every value is known."""
-    return {
-        name: tuple(v for v in values if v is not None)
-        for name, values in done.trace.items()
-        if None not in values
-    }
 
 
 def _quantity(name: str) -> Quantity:

@@ -267,6 +267,15 @@ def energy_document(energy: Ledger) -> dict[str, float]:
     }
 
 
+def known_trace(done: Simulated) -> dict[str, tuple[float, ...]]:
+    """The time series whose every value is known."""
+    return {
+        name: tuple(v for v in values if v is not None)
+        for name, values in done.trace.items()
+        if None not in values
+    }
+
+
 def choose_device(name: str) -> torch.device:
     """The torch device of a `--device` value.
 

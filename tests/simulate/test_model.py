@@ -29,6 +29,7 @@ from netseg.simulate.model import simulate_scene
 from netseg.simulate.needle import Needle
 from netseg.simulate.scene import PlacedProbe, Scene
 from netseg.simulate.surface import measure_shape, occupancy, zone_mask
+from netseg.simulate.vessel import Vessel
 
 MWA = AblationProtocol(modality=AblationModality.MWA, duration_s=60.0, power_w=60.0)
 RFA = AblationProtocol(
@@ -258,3 +259,46 @@ def test_no_needle_is_refused():
     empty = dataclasses.replace(ablation("mwa_generic_14g", MWA), probes=())
     with pytest.raises(StudyRejectedError, match="at least one probe"):
         BioheatModel().zone(empty, CUBE)
+
+
+CRYO = AblationProtocol(modality=AblationModality.CRYO, duration_s=300.0)
+
+
+def test_a_cryo_needle_can_be_planned():
+    """Its zone lies along it, is remembered, and is said to be cold, not hot."""
+    model = BioheatModel(spacing_mm=3.0, margin_mm=26)
+    zone = model.zone(ablation("cryo_generic_25mm", CRYO), CUBE)
+    assert zone.max_temperature_c is None
+    assert zone.mask.volume_ml > 0
+    assert zone.volume_band_ml[0] < zone.volume_band_ml[1]  # -40 C to -20 C
+    assert zone.provenance["damage_models"] == ["isotherm_40", "isotherm_30", "isotherm_20"]
+    assert zone.energy_j["coolant"] > 0
+    again = dataclasses.replace(CRYO, schedule=({"duration_s": 300.0},))
+    same = model.zone(ablation("cryo_generic_25mm", again), CUBE)
+    assert same.mask.volume_ml == zone.mask.volume_ml  # one phase is no phases
+    longer = dataclasses.replace(CRYO, duration_s=600.0)
+    assert model.zone(ablation("cryo_generic_25mm", longer), CUBE).mask.volume_ml > (
+        zone.mask.volume_ml
+    )
+
+
+def test_a_single_electroporation_needle_is_refused():
+    pulses = AblationProtocol(
+        modality=AblationModality.IRE, duration_s=60.0, voltage_v=2000.0, pulses=70
+    )
+    with pytest.raises(StudyRejectedError, match="ire needs at least two electrodes; got A"):
+        BioheatModel(spacing_mm=2.0).zone(ablation("ire_generic_19g_20mm", pulses), CUBE)
+
+
+def test_vessels_far_from_the_needle_change_nothing():
+    """A vessel beyond the simulated box is no reason to compute anew, one within it is."""
+    far = Vessel(from_mm=PointMm(0, 0, 0), to_mm=PointMm(1, 0, 0), diameter_mm=1)
+    near = Vessel(from_mm=PointMm(57, 0, 40), to_mm=PointMm(57, 90, 40), diameter_mm=8)
+    alone, beside, away = (
+        BioheatModel(spacing_mm=3.0, margin_mm=26, vessels=v).zone(
+            ablation("mwa_generic_14g", MWA), CUBE
+        )
+        for v in ((), (near,), (far,))
+    )
+    assert np.array_equal(alone.mask.inside, away.mask.inside)
+    assert beside.mask.volume_ml < alone.mask.volume_ml
