@@ -2,14 +2,15 @@
 
     result = ensemble(scene, protocol, models, draws=64, seed=1, like=torch.zeros(()),
                       priors=None, step_s=1.0, cooling_s=60.0, targets={"1": mask},
-                      workers=2, progress=lambda done, draws: ...)
+                      workers=None, batch=None, progress=lambda done, draws: ...)
     result.coverage             P(dead) per cell of scene.grid, over draws and damage models
     result.volume_quantiles_ml("arrhenius", (0.05, 0.5, 0.95))
     result.probability_of_margin("1", 5.0)
     result.document()           what goes into zone.json
 
 `priors=None` takes the carried set of the scene's tissue (`priors.priors_for`). Every draw is one
-run of `simulate_scene`: whatever that can do, an ensemble can. The damage models share a run's
+run of `simulate_scene`: whatever that can do, an ensemble can. With `batch` over 1 so many draws lie
+side by side in one field (`together`), which is for graphics cards. The damage models share a run's
 temperatures, and weigh the same in `coverage`; what they disagree on is part of the doubt.
 """
 
@@ -18,15 +19,18 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Union
 
 import numpy as np
+import torch
 
+from netseg.domain.ablation import AblationModality
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.priors import draw, priors_for, vary
 from netseg.simulate.scene_run import simulate_scene
 from netseg.simulate.target_margin import Target
+from netseg.simulate.together import Drawn, Member, simulate_together
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -42,6 +46,10 @@ if TYPE_CHECKING:
     from netseg.simulate.scene import Scene
     from netseg.simulate.scene_run import Simulated
 
+Zone = Union["Simulated", Drawn]
+HEATED = (AblationModality.MWA, AblationModality.RFA)
+FIELDS = 80
+"""Fields that one draw of a batch takes in memory, counted generously."""
 BAND = (0.05, 0.5, 0.95)  # the quantiles that are written down
 
 
@@ -123,7 +131,8 @@ def ensemble(
     step_s: float = 1.0,
     cooling_s: float = 60.0,
     targets: Mapping[str, Mask] | None = None,
-    workers: int = 1,
+    workers: int | None = None,
+    batch: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     simulate: Callable[..., Simulated] = simulate_scene,
 ) -> Ensemble:
@@ -140,7 +149,10 @@ def ensemble(
         step_s: Step of control and damage.
         cooling_s: Simulated time after the energy is off.
         targets: Regions whose margin each draw is asked for, by name.
-        workers: Runs that go on at the same time, each on its own threads.
+        workers: Runs that go on at the same time and share torch's threads; None for one per
+            thread on a processor and one on a graphics card.
+        batch: Draws that lie side by side in one field; None for one run each on a processor, and
+            as many as fit half of the free memory on a graphics card.
         progress: Called with the finished and the whole number of draws.
         simulate: What makes one run, called like `simulate_scene`.
 
@@ -148,31 +160,39 @@ def ensemble(
         StudyRejectedError: If draws is not positive, a parameter is unknown or impossible, or a
             run is refused.
     """
-    if workers < 1:
-        raise StudyRejectedError(Code.CONFIG_RANGE, f"workers must be at least 1; got {workers}.")
+    side_by_side = _batch(batch, scene, draws, like)
+    at_once = _workers(workers, like)
     known = priors_for(scene, models) if priors is None else tuple(priors)
     table = draw(known, draws, seed, models=models)
     relative = frozenset(p.name for p in known if p.relative)
-    members = [
+    members: list[Member] = [
         vary(scene, models, {name: float(v[n]) for name, v in table.items()}, relative)
         for n in range(draws)
     ]  # an impossible number is refused before the first run
 
-    def one(member: tuple[Scene, tuple[DamageModel, ...]]) -> Simulated:
-        return simulate(
-            member[0], protocol, member[1], like=like, step_s=step_s, cooling_s=cooling_s
-        )
+    def several(group: list[Member]) -> Sequence[Zone]:
+        torch.set_num_threads(max(1, threads // at_once))  # of this worker
+        how: dict[str, Any] = {"like": like, "step_s": step_s, "cooling_s": cooling_s}
+        if len(group) > 1:
+            return simulate_together(group, protocol, **how)
+        return [simulate(group[0][0], protocol, group[0][1], **how)]
 
     count = _Count(
         names=tuple(m.name for m in models),
         targets={n: Target.prepare(t, scene.grid) for n, t in (targets or {}).items()},
     )
-    with ThreadPoolExecutor(max_workers=workers) as pool:
-        for first in range(0, draws, workers):  # no more finished runs are held than needed
-            for done in pool.map(one, members[first : first + workers]):
-                count.add(done)
-                if progress is not None:
-                    progress(len(count.volumes), draws)
+    groups = [members[n : n + side_by_side] for n in range(0, draws, side_by_side)]
+    threads = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(max_workers=at_once) as pool:
+            for first in range(0, len(groups), at_once):  # few finished runs are held at a time
+                for done in pool.map(several, groups[first : first + at_once]):
+                    for zone in done:
+                        count.add(zone)
+                    if progress is not None:
+                        progress(len(count.volumes), draws)
+    finally:
+        torch.set_num_threads(threads)
     return Ensemble(
         grid=scene.grid,
         coverage_by_model=count.coverage(),
@@ -182,6 +202,27 @@ def ensemble(
         seed=seed,
         sources={p.name: p.source for p in known},
     )
+
+
+def _workers(wanted: int | None, like: Tensor) -> int:
+    if wanted is None:
+        return torch.get_num_threads() if like.device.type == "cpu" else 1
+    if wanted < 1:
+        raise StudyRejectedError(Code.CONFIG_RANGE, f"workers must be at least 1; got {wanted}.")
+    return wanted
+
+
+def _batch(wanted: int | None, scene: Scene, draws: int, like: Tensor) -> int:
+    if wanted is None:
+        heated = all(p.device.modality in HEATED for p in scene.probes)
+        if like.device.type != "cuda" or not heated or scene.tissue.k_rise_1_k != 0:
+            return 1
+        free, _ = torch.cuda.mem_get_info(like.device)
+        member = FIELDS * math.prod(scene.grid.shape) * like.element_size()
+        return max(1, min(draws, int(0.5 * free / member)))
+    if wanted < 1:
+        raise StudyRejectedError(Code.CONFIG_RANGE, f"batch must be at least 1; got {wanted}.")
+    return wanted
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -194,7 +235,7 @@ class _Count:
     volumes: list[list[float]] = field(default_factory=list)
     margins: dict[str, list[list[float]]] = field(default_factory=dict)
 
-    def add(self, done: Simulated) -> None:
+    def add(self, done: Zone) -> None:
         """Count one run."""
         for name in self.names:
             dead = (done.depth[name] >= 0).astype(np.float32)
@@ -211,36 +252,3 @@ class _Count:
     def by_model(self, rows: list[list[float]]) -> dict[str, np.ndarray]:
         """One column per model."""
         return {n: np.array([row[c] for row in rows]) for c, n in enumerate(self.names)}
-
-
-def first_order_indices(
-    parameters: Mapping[str, Float[np.ndarray, "n"]], outcome: Float[np.ndarray, "n"]
-) -> dict[str, float]:
-    """Share of an outcome's variance that each parameter explains alone.
-
-    From the draws as they are: the outcome is fitted by a parabola in one parameter, and the
-    variance of the fit over that of the outcome, less what chance would explain, is its index
-    (adjusted R^2 of a given-data Sobol' index). Parameters that do not vary have none.
-
-    Args:
-        parameters: Draws by parameter.
-        outcome: What came of them.
-    """
-    indices = {}
-    n = len(outcome)
-    if n < 5:
-        raise StudyRejectedError(
-            Code.CONFIG_RANGE, f"indices need at least five draws; got {n}.",
-        )  # fmt: skip
-    for name, values in parameters.items():
-        spread = float(np.std(values))
-        if spread <= 1e-12 * max(abs(float(np.mean(values))), 1e-300):
-            continue
-        scaled = (values - np.mean(values)) / spread
-        basis = np.column_stack((np.ones(n), scaled, scaled**2))
-        fitted = basis @ np.linalg.lstsq(basis, outcome, rcond=None)[0]
-        total = float(np.var(outcome))
-        share = 0.0 if total == 0 else 1.0 - float(np.mean((outcome - fitted) ** 2)) / total
-        adjusted = 1.0 - (1.0 - share) * (n - 1) / (n - 3)
-        indices[name] = max(0.0, adjusted) if math.isfinite(adjusted) else 0.0
-    return indices

@@ -21,13 +21,16 @@ from netseg.simulate import load_device, load_tissue
 from netseg.simulate.conjugate import conjugate_gradients
 from netseg.simulate.damage import Arrhenius, ThreeState, damage_model
 from netseg.simulate.diffusion import Diffusion
-from netseg.simulate.ensemble import ensemble, first_order_indices
+from netseg.simulate.ensemble import ensemble
 from netseg.simulate.ledger import Ledger
 from netseg.simulate.priors import Prior, draw, load_priors, parse_priors, priors_for, vary
 from netseg.simulate.scene import PlacedProbe, Scene
 from netseg.simulate.scene_run import Simulated, simulate_scene
+from netseg.simulate.sensitivity import first_order_indices
 from netseg.simulate.target_margin import Target
 from netseg.simulate.tissue import BLOOD_J_M3K
+from netseg.simulate.together import simulate_together
+from netseg.simulate.vessel import Vessel
 
 MWA = AblationProtocol(modality=AblationModality.MWA, duration_s=60.0, power_w=60.0)
 LIKE = torch.zeros(())
@@ -368,6 +371,35 @@ def test_an_impossible_draw_is_refused_before_the_first_run():
         )  # fmt: skip
 
 
-def test_no_workers_are_refused():
-    with pytest.raises(StudyRejectedError, match="workers must be at least 1; got 0"):
-        ensemble(scene(), MWA, [ARRHENIUS], draws=1, seed=1, like=LIKE, workers=0)
+@pytest.mark.parametrize("name", ["workers", "batch"])
+def test_no_workers_and_no_batch_are_refused(name):
+    with pytest.raises(StudyRejectedError, match=f"{name} must be at least 1; got 0"):
+        ensemble(scene(), MWA, [ARRHENIUS], draws=1, seed=1, like=LIKE, **{name: 0})
+
+
+RFA = AblationProtocol(
+    modality=AblationModality.RFA, duration_s=60.0, power_w=60.0, controller="impedance"
+)
+
+
+@pytest.mark.parametrize(
+    ("device", "protocol"), [("mwa_generic_14g", MWA), ("rfa_cooled_17g_30mm", RFA)]
+)
+def test_draws_side_by_side_are_the_draws_one_by_one(device, protocol):
+    """Each with its own generator, boiling, blood and three-state numbers."""
+    models = [damage_model(n) for n in ("arrhenius", "cem43", "oneill")]
+    vessel = Vessel(from_mm=PointMm(9, -60, 0), to_mm=PointMm(9, 60, 0), diameter_mm=2.0)
+    tissue = dataclasses.replace(scene(22, 3.2, device), vessels=(vessel,))
+    alone, together = (
+        ensemble(tissue, protocol, models, draws=3, seed=4, like=LIKE, batch=b) for b in (1, 3)
+    )
+    for model in ("arrhenius", "cem43", "oneill"):
+        assert together.volumes_ml[model] == pytest.approx(alone.volumes_ml[model], rel=2e-3)
+    assert np.mean(together.coverage != alone.coverage) < 1e-3
+    assert len(set(alone.volumes_ml["arrhenius"])) == 3
+
+
+def test_cold_draws_do_not_lie_side_by_side():
+    frozen = AblationProtocol(modality=AblationModality.CRYO, duration_s=60.0)
+    with pytest.raises(StudyRejectedError, match="side by side for mwa and rfa; got cryo"):
+        simulate_together([(scene(), [ARRHENIUS])] * 2, frozen, like=LIKE)
