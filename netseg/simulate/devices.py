@@ -27,6 +27,8 @@ DEVICE_KEYS = {
     "coolant_c": float,
     "coolant_w_m2k": float,
     "frequency_hz": float,
+    "needles": int,
+    "needles_apart_mm": float,
     "source": str,
     "protocols": list,
 }
@@ -36,7 +38,14 @@ NEEDED = {
     "cryo": ["coolant_c"],
     "ire": ["max_voltage_v"],
 }
-"""What a device of each physics must state beside its size."""
+"""What a device file of each physics must state beside its size; a plan may leave limits out."""
+LIMITS = ("max_power_w", "max_voltage_v")
+POSITIVE = (
+    "diameter_mm", "active_length_mm", "max_power_w", "max_voltage_v", "coolant_w_m2k",
+    "frequency_hz",
+)  # fmt: skip
+COLDEST_C, HOTTEST_C = -200.0, 100.0  # of a coolant
+MOST_NEEDLES = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +66,8 @@ class Device:
         coolant_w_m2k: Heat transfer coefficient between coolant and tissue; None holds the metal
             at the coolant's temperature.
         frequency_hz: For microwaves.
+        needles: Parallel needles of one shaft, on one generator channel: 3 for a cluster.
+        needles_apart_mm: Distance of neighbours among them; 0 for one needle.
         protocols: Power and time settings it is used with, ascending in energy.
         source: Where the numbers are from.
     """
@@ -72,22 +83,35 @@ class Device:
     coolant_c: float | None = None
     coolant_w_m2k: float | None = None
     frequency_hz: float | None = None
+    needles: int = 1
+    needles_apart_mm: float = 0.0
     protocols: tuple[AblationProtocol, ...] = ()
     source: str = ""
 
     def __post_init__(self) -> None:
         """Keep the device physical."""
-        for name in ("diameter_mm", "active_length_mm", "max_power_w"):
-            if not getattr(self, name) > 0:
-                raise StudyRejectedError(
-                    Code.CONFIG_RANGE,
-                    f"device {self.name}: {name} must be positive; got {getattr(self, name)}.",
-                )
+        for name in POSITIVE:
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise self._refusal(f"{name} must be positive; got {value}.")
         if not 0 < self.efficiency <= 1:
-            raise StudyRejectedError(
-                Code.CONFIG_RANGE,
-                f"device {self.name}: efficiency must lie in (0, 1]; got {self.efficiency}.",
+            raise self._refusal(f"efficiency must lie in (0, 1]; got {self.efficiency}.")
+        if self.coolant_c is not None and not COLDEST_C <= self.coolant_c <= HOTTEST_C:
+            raise self._refusal(
+                f"coolant_c must lie between {COLDEST_C:.0f} and {HOTTEST_C:.0f} C; got "
+                f"{self.coolant_c}."
             )
+        apart = self.needles_apart_mm
+        if self.needles == 1 and apart == 0:
+            return
+        if not (2 <= self.needles <= MOST_NEEDLES and apart > self.diameter_mm):
+            raise self._refusal(
+                f"a cluster has 2 to {MOST_NEEDLES} needles further apart than they are thick; got "
+                f"{self.needles}, {apart} mm apart."
+            )
+
+    def _refusal(self, what: str) -> StudyRejectedError:
+        return StudyRejectedError(Code.CONFIG_RANGE, f"device {self.name}: {what}")
 
 
 def device_names() -> tuple[str, ...]:
@@ -113,19 +137,25 @@ def protocols(device_name: str) -> tuple[AblationProtocol, ...]:
     return load_device(device_name).protocols
 
 
-def parse_device(document: Mapping[str, Any], name: str) -> Device:
-    """Make a device of a mapping, from a device file or inline in a plan.
+def parse_device(document: Mapping[str, Any], name: str, *, inline: bool = False) -> Device:
+    """Make a device of a mapping.
+
+    Args:
+        document: A device file's content, or the numbers in a plan.
+        name: What to call it.
+        inline: Whether it stands in a plan, which need not state limits and has no protocols.
 
     Raises:
         StudyRejectedError: If a key is unknown or missing, or a value of the wrong type.
     """
     numbers: dict[str, Any] = {}
+    known = [k for k in DEVICE_KEYS if not (inline and k == "protocols")]
     for key, value in document.items():
-        if key not in DEVICE_KEYS:
-            close = difflib.get_close_matches(str(key), DEVICE_KEYS, 1)
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, 1)
             raise StudyRejectedError(
                 Code.CONFIG_UNKNOWN_KEY,
-                f"device {name}: unknown key {key!r}; known are {', '.join(DEVICE_KEYS)}.",
+                f"device {name}: unknown key {key!r}; known are {', '.join(known)}.",
                 hint=f"Did you mean {close[0]!r}?" if close else "",
             )
         wanted = (int, float) if DEVICE_KEYS[key] is float else DEVICE_KEYS[key]
@@ -135,8 +165,13 @@ def parse_device(document: Mapping[str, Any], name: str) -> Device:
                 f"device {name}: {key} must be a {DEVICE_KEYS[key].__name__}; got {value!r}.",
             )
         numbers[key] = float(value) if DEVICE_KEYS[key] is float else value
+        if DEVICE_KEYS[key] is float and not math.isfinite(numbers[key]):
+            raise StudyRejectedError(
+                Code.CONFIG_RANGE, f"device {name}: {key} must be finite; got {value}."
+            )
     required = ["modality", "diameter_mm", "active_length_mm"]
     required += NEEDED.get(str(document.get("modality")), [])
+    required = [k for k in required if not (inline and k in LIMITS)]
     if missing := [k for k in required if k not in numbers]:
         raise StudyRejectedError(
             Code.CONFIG_TYPE, f"device {name}: {', '.join(missing)} must be given."

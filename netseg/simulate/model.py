@@ -14,7 +14,7 @@ from netseg.domain.point import PointMm
 from netseg.simulate.damage import damage_model
 from netseg.simulate.devices import load_device
 from netseg.simulate.lethal import lethal_models, lethal_names
-from netseg.simulate.scene import PlacedProbe, Scene, reaches, tip_index
+from netseg.simulate.scene import PlacedProbe, Scene, reaches, single_needles, tip_index
 from netseg.simulate.scene_run import (
     Simulated,
     choose_device,
@@ -90,7 +90,7 @@ class BioheatModel:
         Raises:
             StudyRejectedError: If the ablation cannot be simulated as given.
         """
-        probes = tuple(
+        given = tuple(
             PlacedProbe(
                 id=p.id,
                 device=load_device(p.device),
@@ -100,6 +100,7 @@ class BioheatModel:
             )
             for p in ablation.probes
         )
+        probes = tuple(needle for probe in given for needle in single_needles(probe))
         if not probes:
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED, "an ablation needs at least one probe; got none."
@@ -140,13 +141,14 @@ class BioheatModel:
             direction=(0.0, 0.0, 1.0),
             active_length_mm=device.active_length_mm,
         )
+        needles = single_needles(probe)
         window = window_for(
-            (probe,),
+            needles,
             spacing_mm=self._spacing_mm or SPACING_MM.get(protocol.modality, 2.0),
             margin_mm=self._margin_mm,
             frame_uid="simulation",
         )
-        done = self._simulated((probe,), window, protocol)
+        done = self._simulated(needles, window, protocol)
         return measure_shape(next(iter(done.depth.values())), done.window)
 
     def _simulated(

@@ -108,7 +108,8 @@ def parse_plan(document: object) -> SimulationPlan:
     for key in ("probes", "protocol"):
         if key not in plan:
             raise StudyRejectedError(Code.CONFIG_TYPE, f"plan: {key} must be given.")
-    probes = read_probes(plan["probes"])
+    modality = mapping(plan["protocol"], "protocol").get("modality")
+    probes = read_probes(plan["probes"], modality)
     protocol = read_protocol(plan["protocol"], tuple(p.id for p in probes))
     step_s = positive(plan.get("step_s", STEP_S.get(protocol.modality, 1.0)), "step_s")
     if step_s > LONGEST_STEP_S:

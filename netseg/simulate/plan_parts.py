@@ -13,10 +13,10 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.domain.grid import Grid
 from netseg.domain.point import PointMm
-from netseg.simulate.devices import load_device, parse_device
+from netseg.simulate.devices import DEVICE_KEYS, load_device, parse_device
 from netseg.simulate.plan_values import mapping, name, positive, sequence, triple, unknown_key
 from netseg.simulate.pulsed_tissue import PULSED, Ramp
-from netseg.simulate.scene import PlacedProbe
+from netseg.simulate.scene import PlacedProbe, single_needles
 from netseg.simulate.tissue import Tissue, load_tissue
 from netseg.simulate.vessel import Vessel
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jaxtyping import Float
+
+    from netseg.simulate.devices import Device
 
 PROBE_KEYS = ("id", "device", "tip_mm", "direction", "active_length_mm")
 MOST_CELLS = 512**3
@@ -137,17 +139,22 @@ def read_vessel(document: object, count: int) -> Vessel:
     )
 
 
-def read_probes(document: object) -> tuple[PlacedProbe, ...]:
-    """The needles of a plan.
+def read_probes(document: object, modality: object = None) -> tuple[PlacedProbe, ...]:
+    """The needles of a plan; a cluster becomes its single needles.
+
+    Args:
+        document: What the plan says under `probes`.
+        modality: Physics of a device whose numbers stand in the plan without one.
 
     Raises:
         StudyRejectedError: If there is none, two have one id, or two lie in the same place.
     """
-    probes = tuple(_probe(p, n) for n, p in enumerate(sequence(document, "probes")))
-    if not probes:
+    given = tuple(_probe(p, n, modality) for n, p in enumerate(sequence(document, "probes")))
+    if not given:
         raise StudyRejectedError(
             Code.SIMULATION_REFUSED, "an ablation needs at least one probe; got none."
         )
+    probes = tuple(needle for probe in given for needle in single_needles(probe))
     for first, second in combinations(probes, 2):
         if first.id == second.id:
             raise StudyRejectedError(
@@ -158,15 +165,10 @@ def read_probes(document: object) -> tuple[PlacedProbe, ...]:
     return probes
 
 
-def _probe(document: object, count: int) -> PlacedProbe:
+def _probe(document: object, count: int, modality: object) -> PlacedProbe:
     where = f"probe {count + 1}"
-    probe = mapping(document, where, PROBE_KEYS)
-    given: Any = probe.get("device")
-    device = (
-        load_device(given)
-        if isinstance(given, str)
-        else parse_device(mapping(given, f"{where}.device"), f"of {where}")
-    )
+    probe = mapping(document, where, tuple(dict.fromkeys((*PROBE_KEYS, *DEVICE_KEYS))))
+    device = _device(probe, where, modality)
     direction = np.array(triple(probe.get("direction"), f"{where}.direction"))
     length = float(np.linalg.norm(direction))
     if not (math.isfinite(length) and length > 1e-6):
@@ -182,6 +184,28 @@ def _probe(document: object, count: int) -> PlacedProbe:
         direction=(x, y, z),
         active_length_mm=positive(active, f"{where}.active_length_mm"),
     )
+
+
+def _device(probe: Mapping[Any, Any], where: str, modality: object) -> Device:
+    """A device by name, or by its numbers under `device` or beside the probe's own keys."""
+    given = probe.get("device")
+    beside = {k: v for k, v in probe.items() if k not in PROBE_KEYS}
+    if isinstance(given, str) and not beside:
+        return load_device(given)
+    if "device" in probe and beside:
+        raise unknown_key(where, next(iter(beside)), PROBE_KEYS)
+    if "device" in probe:
+        numbers = dict(mapping(given, f"{where}.device"))
+    else:
+        own = {k: probe[k] for k in ("active_length_mm",) if k in probe}
+        numbers = {**beside, **own}
+        if not numbers:
+            raise StudyRejectedError(
+                Code.CONFIG_TYPE,
+                f"{where}.device must be a device's name or its numbers; got nothing.",
+                hint="`netseg info` lists the devices.",
+            )
+    return parse_device({"modality": modality, **numbers}, f"of {where}", inline=True)
 
 
 def _require_apart(first: PlacedProbe, second: PlacedProbe) -> None:

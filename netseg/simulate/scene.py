@@ -5,7 +5,8 @@ What each physics makes of a scene stands in a file of its own: `heating`, `cool
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
+from netseg.domain.point import PointMm
 from netseg.simulate.needle import Needle
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
     from netseg.domain.ablation import AblationProtocol
     from netseg.domain.grid import Grid
-    from netseg.domain.point import PointMm
     from netseg.simulate.devices import Device
     from netseg.simulate.pulsed_tissue import Ramp
     from netseg.simulate.tissue import Tissue
@@ -70,6 +71,35 @@ class Scene:
     labelled: dict[int, Tissue] | None = None
     vessels: tuple[Vessel, ...] = ()
     ramps: Mapping[int, Ramp] | None = None
+
+
+def single_needles(probe: PlacedProbe) -> tuple[PlacedProbe, ...]:
+    """The needles of a probe, side by side: "A.1", "A.2", … for a cluster A, itself for one.
+
+    A cluster's needles stand on a circle around the probe's axis, the first towards the patient's
+    left as far as the axis allows.
+    """
+    device = probe.device
+    if device.needles == 1:
+        return (probe,)
+    along = np.array(probe.direction)
+    axis = np.eye(3)[0] if abs(along[0]) < 0.9 else np.eye(3)[1]
+    first = axis - (axis @ along) * along
+    first /= np.linalg.norm(first)
+    second = np.cross(along, first)
+    radius = 0.5 * device.needles_apart_mm / math.sin(math.pi / device.needles)
+    turns = [2 * math.pi * n / device.needles for n in range(device.needles)]
+    return tuple(
+        replace(
+            probe,
+            id=f"{probe.id}.{n + 1}",
+            tip_mm=PointMm.of(
+                probe.tip_mm.as_array()
+                + radius * (math.cos(turn) * first + math.sin(turn) * second)
+            ),
+        )
+        for n, turn in enumerate(turns)
+    )
 
 
 def tip_index(probe: PlacedProbe, grid: Grid) -> Float[np.ndarray, "3"]:
