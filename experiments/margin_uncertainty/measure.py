@@ -1,6 +1,6 @@
 """Is P(A0) calibrated? On lesions whose margin is known and whose scans were disturbed.
 
-python experiments/margin_uncertainty/measure.py --cases 300 --workers 1
+python experiments/margin_uncertainty/measure.py -o experiments/margin_uncertainty/figures.json
 """
 
 import argparse
@@ -116,16 +116,18 @@ def summary(row, cases):
 
 def main(words=None):
     parser = argparse.ArgumentParser()
-    parser.add_argument("--cases", type=int, default=300)
+    parser.add_argument("--cases", type=int, default=300, help="of the first row")
+    parser.add_argument("--others", type=int, default=100, help="cases of each other row")
     parser.add_argument("--rows", type=int, default=len(ROWS))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("-o", "--output", type=Path)
     wanted = parser.parse_args(words)
-    seeds = range(wanted.seed, wanted.seed + wanted.cases)
     results = []
     with ProcessPoolExecutor(wanted.workers) as workers:
         for row in ROWS[: wanted.rows]:
+            count = wanted.others if results else wanted.cases
+            seeds = range(wanted.seed, wanted.seed + count)
             results.append(summary(row, list(workers.map(partial(case, row), seeds))))
             print(json.dumps({k: v for k, v in results[-1].items() if k != "reliability"}), flush=True)
             if wanted.output:

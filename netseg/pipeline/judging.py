@@ -26,6 +26,7 @@ def smallest_margin(
     def judge(lesion: Mask, zone: AblationZone, liver: Mask | None) -> float | None:
         if zone.mask.is_empty:
             return None
-        return rule.check(lesion, zone, observed=False, liver=liver).smallest_mm
+        found = rule.check(lesion, zone, observed=False, liver=liver, details=False)
+        return found.smallest_mm
 
     return judge

@@ -1,8 +1,11 @@
 """Lesions of the planning scan in the control scan's frame, with their sub-voxel surface.
 
-Carried as voxels, a lesion's surface would be known to half a voxel of the control scan again, and
-5 mm slices would cut off its poles twice. So the field whose zero level is its surface is made on
-the planning scan's own voxels, and looked up through the registration on a fine grid of its own.
+Carried as voxels, a lesion's surface is known to half a voxel of the control scan again. So the
+field whose zero level is its surface is made on the planning scan's own voxels, and looked up
+through the registration on a fine grid of its own. That pays where the control scan's slices are
+thin. Where they are not, the zone's poles are cut off by its slices, and a lesion cut off alike
+gives the better margin (5 mm slices: mean error 0.3 instead of 0.8 mm, margin_accuracy); then no
+field is made.
 """
 
 from __future__ import annotations
@@ -16,7 +19,7 @@ from netseg.domain.volume import Quantity, Volume
 from netseg.register.transport import carry_lesions, to_fixed, to_moving
 from netseg.verify.inputs import each
 from netseg.verify.lesion import grown_box
-from netseg.verify.surface import smooth_field, surface_of, window
+from netseg.verify.surface import keeping_volume, smooth_field, surface_of, window
 
 if TYPE_CHECKING:
     from netseg.domain.registration import Registration
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 FINEST_MM, COARSEST_MM = 0.5, 1.5  # of the carried field's own grid
 ROOM_VOXELS = 3  # around the lesion
+WORTH_IT = 0.5  # control scan's widest voxel edge in those of the planning scan
 
 
 def carried_lesions(
@@ -38,13 +42,16 @@ def carried_lesions(
 
     Returns:
         Both for `MarginRule.check(lesions, zone, lesion_fields=…)`: the numbered lesions, and by
-        number millimetres from its surface, negative inside. Lesions outside `onto` are missing.
+        number millimetres from its surface, negative inside; none unless the control scan's widest
+        voxel edge is at most half the planning scan's. Lesions outside `onto` are missing.
 
     Raises:
         FrameMismatchError: If lesions or grid lie in another frame than their scan.
         StudyRejectedError: If the lesions' grid is sheared (GANTRY_TILT).
     """
     numbered = carry_lesions(registration, lesions, onto)
+    if max(onto.spacing_mm) > WORTH_IT * max(lesions.grid.spacing_mm):
+        return numbered, {}
     there = set(numbered.values)
     fields = {n: _carried(registration, m) for n, m in each(lesions) if n in there}
     return numbered, fields
@@ -52,7 +59,8 @@ def carried_lesions(
 
 def _carried(registration: Registration, lesion: Mask) -> Volume:
     spacing = lesion.grid.spacing_mm
-    source = smooth_field(window(lesion, *grown_box(lesion, 3 * max(spacing) + COARSEST_MM)))
+    part = window(lesion, *grown_box(lesion, 3 * max(spacing) + COARSEST_MM))
+    source = keeping_volume(smooth_field(part), part)
     surface_mm = to_fixed(registration, surface_of(source).points_mm)
     step = float(np.clip(min(spacing), FINEST_MM, COARSEST_MM))
     low = surface_mm.min(axis=0) - ROOM_VOXELS * step

@@ -113,16 +113,14 @@ class Judge:
             verdict=verdict,
         )
         if self.details:
-            found = self._with_details(found, lesion, margins, field)
+            found = self._with_details(found, margins)
         facts = self._facts(number, lesion, warnings)
         found = replace(found, why=wording.why(facts, found))
         return found if not facts.failed_gates else _withheld(found)
 
-    def _with_details(
-        self, found: LesionMargin, lesion: Mask, margins: SurfaceMargins, field: Field | None
-    ) -> LesionMargin:
+    def _with_details(self, found: LesionMargin, margins: SurfaceMargins) -> LesionMargin:
         volumes = sorted({self.required_mm, *self.further_mm, *ALWAYS_MM})
-        shells = coverage(lesion, self.around, tuple(volumes), field)
+        shells = coverage(margins, self.around, tuple(volumes))
         smallest = found.smallest_margin_mm
         contracted: dict[float, float] = {}
         if self.errors is not None and not self.errors.is_nothing(found.id):

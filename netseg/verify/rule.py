@@ -18,7 +18,7 @@ from netseg.verify import inputs
 from netseg.verify.judge import Judge
 from netseg.verify.lesion import REACH_MM, Surroundings, grown_box
 from netseg.verify.matched import registration_document
-from netseg.verify.surface import smooth_field, surface_of, window
+from netseg.verify.surface import keeping_volume, smooth_field, surface_of, window
 from netseg.verify.viable import viable_surface, wide_lumens
 
 if TYPE_CHECKING:
@@ -143,7 +143,9 @@ class MarginRule:
         inputs.require_voxels("lesion", numbered.region())
         inputs.require_voxels("ablation zone", zone.mask)
         fields = inputs.fields_of(lesion_fields or {}, numbered)
-        around = self.surroundings(numbered, zone.mask, liver, vessels, warnings)
+        around = self.surroundings(
+            numbered, zone.mask, liver, vessels, warnings, keep_volume=bool(fields)
+        )
         judge = Judge(
             required_mm=self.required_mm,
             further_mm=self.further_mm,
@@ -175,6 +177,8 @@ class MarginRule:
         liver: Mask | None = None,
         vessels: Mask | None = None,
         warnings: list[Notice] | None = None,
+        *,
+        keep_volume: bool = False,
     ) -> Surroundings:
         """Zone, liver and vessels on the lesions' grid, and their surfaces around the zone.
 
@@ -184,6 +188,8 @@ class MarginRule:
             liver: The liver, where somebody outlined it.
             vessels: Vessel lumens, where somebody outlined them.
             warnings: Gets a notice for each mask that had to be interpolated.
+            keep_volume: Whether the zone's smoothed surface must enclose its volume: where the
+                lesions are not smoothed like it.
 
         Raises:
             FrameMismatchError: If two of the images were never registered.
@@ -196,7 +202,10 @@ class MarginRule:
             vessels = inputs.onto(numbered.grid, "vessels", vessels, warnings)
         reach_mm = max(REACH_MM, self.required_mm + 5.0)
         box = grown_box(ablated, reach_mm)
-        field = smooth_field(window(ablated, *box))
+        part = window(ablated, *box)
+        field = smooth_field(part)
+        if keep_volume:
+            field = keeping_volume(field, part)
         viable, whole = None, None
         if liver is not None:
             outlined = inputs.onto(numbered.grid, "liver", liver, warnings)

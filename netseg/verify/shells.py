@@ -1,19 +1,17 @@
 """How much of the tissue around a lesion the zone covers, shell by shell.
 
-Counting whole voxels in a shell of 1 mm says little on voxels of that size. So a voxel that a
-surface cuts counts by the share of it that lies inside, told from the surface's distance.
+Counting voxels in a shell of 1 mm says little on voxels of that size, and nothing on slices of
+5 mm. So tissue is sampled on a lattice of its own, at distances from the lesion's surface itself,
+and a cell of the lattice that a surface cuts counts by the share of it that lies inside.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
-from netseg.geometry.distance import signed_distance_mm
-from netseg.verify.lesion import grown_box
-from netseg.verify.surface import offset, window
+import scipy.spatial  # pyright: ignore[reportMissingTypeStubs]
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,10 +19,13 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
     from netseg.domain.volume import Mask
-    from netseg.verify.lesion import Surroundings
-    from netseg.verify.surface import Field
+    from netseg.verify.lesion import SurfaceMargins, Surroundings
+
+spatial: Any = scipy.spatial  # scipy carries no types
 
 SHELLS_MM = tuple(float(mm) for mm in range(1, 11))
+FINEST_MM = 1.5  # between samples
+SAMPLES = 25_000  # in the box around a lesion and its shells, about
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,68 +44,78 @@ class Coverage:
 
 
 def coverage(
-    lesion: Mask, around: Surroundings, margins_mm: tuple[float, ...], field: Field | None = None
+    margins: SurfaceMargins, around: Surroundings, margins_mm: tuple[float, ...]
 ) -> Coverage:
     """Measure the shells around one lesion.
 
     Args:
-        lesion: At least one voxel, on a grid that continues that of the surroundings.
+        margins: The lesion's surface.
         around: Zone and liver.
         margins_mm: For which the under-treated volume is wanted.
-        field: The lesion's own field, where its surface is known better than its voxels say.
 
     Returns:
         Shares rounded to 0.0001, volumes to 0.001 ml.
     """
     farthest = max(*SHELLS_MM, *margins_mm)
-    part = window(lesion, *grown_box(lesion, farthest + 1))
-    away = signed_distance_mm(part) if field is None else _at_voxels(field, part)
-    edge_mm = float(np.cbrt(np.prod(part.grid.spacing_mm)))
-    zone = _share_inside(_of_zone(around, part), edge_mm)
-    tissue = np.ones(part.grid.shape, np.float32)
+    points, step_mm = _lattice(margins.points_mm, farthest + 1)
+    away = _way_out_mm(points, margins)
+    near = away < farthest + step_mm
+    points, away = points[near], away[near]
+    zone = _share_inside(around.zone_field.at(points), step_mm)
+    tissue = np.ones(len(points))
     if around.liver is not None:
-        first = offset(part.grid, around.liver.grid)
-        tissue = window(around.liver, first, part.grid.shape).inside.astype(np.float32)
-    in_lesion = _share_inside(away, edge_mm)
-    shells = {d: _share_inside(away - d, edge_mm) - in_lesion for d in SHELLS_MM}
-    near = {m: _share_inside(away - m, edge_mm) for m in margins_mm}
-    ml = part.grid.voxel_volume_ml
-    spared = np.maximum(tissue, in_lesion) * (1 - zone)
+        tissue = _within(around.liver, points)
+    in_lesion = _share_inside(away, step_mm)
+    shells = {d: _share_inside(away - d, step_mm) - in_lesion for d in SHELLS_MM}
+    within = {m: _share_inside(away - m, step_mm) for m in margins_mm}
+    spared = np.maximum(tissue, in_lesion) * (1 - zone) * step_mm**3 / 1000
     return Coverage(
         shells={d: _covered(shell * tissue, zone) for d, shell in shells.items()},
-        undertreated_ml={m: round(float((n * spared).sum()) * ml, 3) for m, n in near.items()},
+        undertreated_ml={m: round(float(n @ spared), 3) for m, n in within.items()},
     )
 
 
-def _covered(shell: Float[np.ndarray, "i j k"], zone: Float[np.ndarray, "i j k"]) -> float:
+def _lattice(
+    surface_mm: Float[np.ndarray, "n 3"], room_mm: float
+) -> tuple[Float[np.ndarray, "m 3"], float]:
+    """Points of a cubic lattice around a surface, and how far apart they are."""
+    low, high = surface_mm.min(axis=0) - room_mm, surface_mm.max(axis=0) + room_mm
+    step_mm = max(FINEST_MM, float(np.prod(high - low) / SAMPLES) ** (1 / 3))
+    axes = [np.arange(a, b, step_mm) for a, b in zip(low, high, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), step_mm
+
+
+def _way_out_mm(
+    points_mm: Float[np.ndarray, "m 3"], margins: SurfaceMargins
+) -> Float[np.ndarray, " m"]:
+    """Distance to the lesion's surface, negative inside.
+
+    Told from the nearest vertex and the plane through it; where the point lies over that plane's
+    neighbourhood the plane's distance holds, else the vertex's.
+    """
+    way, near = spatial.cKDTree(margins.points_mm).query(points_mm)
+    height = np.einsum("nd,nd->n", points_mm - margins.points_mm[near], margins.normals[near])
+    beside = np.sqrt(np.maximum(way**2 - height**2, 0))
+    distance = np.where(beside < 0.5 * way, (way + np.abs(height)) / 2, way)
+    return np.where(height < 0, -distance, distance)
+
+
+def _covered(shell: Float[np.ndarray, " m"], zone: Float[np.ndarray, " m"]) -> float:
     """Share of a shell within the zone; a shell without tissue has nothing left uncovered."""
     total = float(shell.sum())
-    return round(float((shell * zone).sum()) / total, 4) if total > 0 else 1.0
+    return round(min(1.0, float(shell @ zone) / total), 4) if total > 0 else 1.0
 
 
-def _share_inside(
-    away_mm: Float[np.ndarray, "i j k"], edge_mm: float
-) -> Float[np.ndarray, "i j k"]:
-    """Share of each voxel inside a surface that lies so far from its centre (negative inside)."""
-    return np.clip(0.5 - away_mm / edge_mm, 0, 1).astype(np.float32)
+def _share_inside(away_mm: Float[np.ndarray, " m"], edge_mm: float) -> Float[np.ndarray, " m"]:
+    """Share of each cell inside a surface that lies so far from its centre (negative inside)."""
+    return np.clip(0.5 - away_mm / edge_mm, 0, 1)
 
 
-def _of_zone(around: Surroundings, part: Mask) -> Float[np.ndarray, "i j k"]:
-    """The zone's field on the part's voxels, which continue the field's; outside far beyond it."""
-    field = around.zone_field
-    values = np.full(part.grid.shape, field.values_mm.max(), np.float32)
-    ours: list[slice] = []
-    theirs: list[slice] = []
-    first = offset(part.grid, field.grid)
-    for start, wanted, size in zip(first, part.grid.shape, field.grid.shape, strict=True):
-        low, high = max(start, 0), min(start + wanted, size)
-        theirs.append(slice(low, max(low, high)))
-        ours.append(slice(low - start, max(low, high) - start))
-    values[tuple(ours)] = field.values_mm[tuple(theirs)]
-    return values
-
-
-def _at_voxels(field: Field, part: Mask) -> Float[np.ndarray, "i j k"]:
-    """A field of another grid at the part's voxel centres."""
-    index = np.moveaxis(np.indices(part.grid.shape), 0, -1).reshape(-1, 3)
-    return field.at(part.grid.to_mm(index)).reshape(part.grid.shape)
+def _within(mask: Mask, points_mm: Float[np.ndarray, "m 3"]) -> Float[np.ndarray, " m"]:
+    """1 for points in voxels of a mask, 0 elsewhere and beyond the image."""
+    index = np.rint(mask.grid.to_index(points_mm)).astype(int)
+    there = ((index >= 0) & (index < mask.grid.shape)).all(axis=1)
+    found = np.zeros(len(points_mm))
+    i, j, k = index[there].T
+    found[there] = mask.inside[i, j, k]
+    return found

@@ -103,17 +103,27 @@ class Surface:
         count = min(NEIGHBOURS, len(self.points_mm))
         tree = spatial.cKDTree(self.points_mm)
         _, near = tree.query(points_mm, k=np.arange(1, count + 1))
-        by_corner = np.argsort(self.triangles.ravel(), kind="stable")
-        degree = np.bincount(self.triangles.ravel(), minlength=len(self.points_mm))
-        first = np.cumsum(degree) - degree
+        chosen = self._around()[near].reshape(len(points_mm), -1)
+        chosen = np.sort(chosen, axis=1)
+        new = chosen >= 0
+        new[:, 1:] &= chosen[:, 1:] != chosen[:, :-1]
+        row, column = np.nonzero(new)
+        corners = self.points_mm[self.triangles[chosen[row, column]]]
+        way = _to_triangles_mm(points_mm[row], corners[:, 0], corners[:, 1], corners[:, 2])
+        first = np.flatnonzero(np.diff(row, prepend=-1))
         nearest = np.full(len(points_mm), np.inf)
-        for vertex in near.T:
-            for turn in range(int(degree[vertex].max())):
-                has = np.flatnonzero(degree[vertex] > turn)
-                chosen = self.triangles[by_corner[first[vertex[has]] + turn] // 3]
-                way = _to_triangles_mm(points_mm[has], *np.moveaxis(self.points_mm[chosen], 1, 0))
-                nearest[has] = np.minimum(nearest[has], way)
+        nearest[row[first]] = np.minimum.reduceat(way, first)
         return nearest
+
+    def _around(self) -> Int[np.ndarray, "n most"]:
+        """The triangles at each vertex; -1 fills the rows."""
+        corner = self.triangles.ravel()
+        order = np.argsort(corner, kind="stable")
+        degree = np.bincount(corner, minlength=len(self.points_mm))
+        turn = np.arange(len(corner)) - np.repeat(np.cumsum(degree) - degree, degree)
+        table = np.full((len(self.points_mm), int(degree.max())), -1)
+        table[corner[order], turn] = order // 3
+        return table
 
 
 def smooth_field(mask: Mask) -> Field:
@@ -146,6 +156,28 @@ def smooth_field(mask: Mask) -> Field:
     values[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))] = smooth
     radius_mm = max(0.0, -float(distance.min()) - KERNEL_ENDS_AT * sigma_mm)
     return Field(values, mask.grid, radius_mm)
+
+
+def keeping_volume(field: Field, mask: Mask) -> Field:
+    """The field shifted until as many voxel centres lie inside as in the mask.
+
+    Smoothing shrinks what is round. Where lesion and zone are smoothed alike that hardly matters,
+    and flat faces stay exact; where one of them is known better than its voxels, the other must not
+    be smaller than it is.
+
+    Args:
+        field: As `smooth_field` made it.
+        mask: What it was made of, on the field's grid.
+
+    Returns:
+        A field whose flat faces lie a little outside the mask's: its edges stay rounded.
+    """
+    count = int(np.count_nonzero(mask.inside))
+    if not 0 < count < mask.inside.size:
+        return field
+    around = np.partition(field.values_mm.ravel(), (count - 1, count))
+    level = (around[count - 1] + around[count]) / 2
+    return Field(field.values_mm - np.float32(level), field.grid, field.flat_mm)
 
 
 def _with_tongues_and_clefts(
@@ -205,15 +237,23 @@ def _to_triangles_mm(
     c: Float[np.ndarray, "n 3"],
 ) -> Float[np.ndarray, " n"]:
     """Distance of each point to its triangle: to the plane if the foot lies inside, else an edge."""
-    normal = np.cross(b - a, c - a)
+    normal = _cross(b - a, c - a)
     area = np.einsum("nd,nd->n", normal, normal)
     safe = np.where(area > 0, area, 1.0)
-    v = np.einsum("nd,nd->n", np.cross(p - a, c - a), normal) / safe
-    w = np.einsum("nd,nd->n", np.cross(b - a, p - a), normal) / safe
-    within = (area > 0) & (v >= 0) & (w >= 0) & (v + w <= 1)
-    height = np.abs(np.einsum("nd,nd->n", p - a, normal)) / np.sqrt(safe)
+    v = np.einsum("nd,nd->n", _cross(p - a, c - a), normal) / safe
+    w = np.einsum("nd,nd->n", _cross(b - a, p - a), normal) / safe
+    beside = ~((area > 0) & (v >= 0) & (w >= 0) & (v + w <= 1))
+    way = np.abs(np.einsum("nd,nd->n", p - a, normal)) / np.sqrt(safe)
+    p, a, b, c = p[beside], a[beside], b[beside], c[beside]
     edges = np.minimum(_to_edge_mm(p, a, b), _to_edge_mm(p, b, c))
-    return np.where(within, height, np.minimum(edges, _to_edge_mm(p, c, a)))
+    way[beside] = np.minimum(edges, _to_edge_mm(p, c, a))
+    return way
+
+
+def _cross(a: Float[np.ndarray, "n 3"], b: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n 3"]:
+    x, y, z = a.T
+    u, v, w = b.T
+    return np.stack([y * w - z * v, z * u - x * w, x * v - y * u], axis=1)
 
 
 def _to_edge_mm(
