@@ -129,7 +129,9 @@ def main(words=None):
             count = wanted.others if results else wanted.cases
             seeds = range(wanted.seed, wanted.seed + count)
             results.append(summary(row, list(workers.map(partial(case, row), seeds))))
-            print(json.dumps({k: v for k, v in results[-1].items() if k != "reliability"}), flush=True)
+            print(
+                json.dumps({k: v for k, v in results[-1].items() if k != "reliability"}), flush=True
+            )
             if wanted.output:
                 wanted.output.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
     return results

@@ -166,3 +166,17 @@ def test_a_single_voxel_has_a_margin():
     found = margin(block(20, 21), block(15, 26))
     assert found.smallest_margin_mm == pytest.approx(5.0, abs=0.3)
     assert found.covered_fraction == 1.0
+
+
+def test_cut_offs_are_lengths():
+    with pytest.raises(UsageError, match=r"further_mm must be a positive length; got -1"):
+        MarginRule(further_mm=(3.0, -1.0))
+    with pytest.raises(UsageError, match=r"outline_sd_mm must be a positive length"):
+        MarginRule(outline_sd_mm=0.0)
+
+
+def test_under_treated_volumes_are_told_for_every_cut_off():
+    rule = MarginRule(required_mm=4.0, further_mm=(3.0, 8.0))
+    (found,) = rule.check(block(15, 25), zone_of(block(10, 30)), observed=True).lesions
+    assert sorted(found.undertreated_ml) == [3.0, 4.0, 5.0, 8.0, 10.0]
+    assert found.undertreated_ml[3.0] == 0.0
