@@ -162,7 +162,7 @@ def make_control(
     liver = mask_shape(known.liver)
     lesions = {n: lesion_shape(known.lesions, n, known.blobs.get(n)) for n in known.lesions.values}
     centre_mm = liver.points_mm.mean(axis=0)
-    motion = draw_motion(grid, centre_mm, setup.motion, rng)
+    motion = draw_motion(grid, liver.points_mm, setup.motion, rng)
     motion = _shrunk(motion, lesions, setup)
     carved = [carve(o, lesions, liver, motion, grid.frame_uid, rng) for o in setup.zones]
     needles = tuple(_needle(zone, centre_mm, motion, rng) for zone in carved)

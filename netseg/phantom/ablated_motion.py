@@ -160,13 +160,14 @@ def plane_mm(grid: Grid, i: int) -> Float[np.ndarray, "n 3"]:
 
 
 def draw_motion(
-    over: Grid, centre_mm: Float[np.ndarray, "3"], prior: MotionPrior, rng: np.random.Generator
+    over: Grid, organ_mm: Float[np.ndarray, "n 3"], prior: MotionPrior, rng: np.random.Generator
 ) -> TrueMotion:
     """A random motion without contraction.
 
     Args:
         over: Grid of the control scan; the bending is drawn over its field of view.
-        centre_mm: The point about which the patient turns, of the control scan.
+        organ_mm: Points all over the organ: the turn is about their centroid, and the bending's
+            largest displacement is reached near one of them.
         prior: How much.
         rng: Source of chance.
     """
@@ -178,13 +179,16 @@ def draw_motion(
     )
     matrix = np.eye(4)
     matrix[:3, :3] = turn
+    centre_mm = organ_mm.mean(axis=0)
     matrix[:3, 3] = centre_mm + shift - turn @ centre_mm
     grid = _knots(over)
     sigma = prior.bend_scale_mm / KNOT_MM
     bend = np.stack(
         [ndimage.gaussian_filter(rng.normal(size=grid.shape), sigma) for _ in range(3)], axis=-1
     )
-    longest = float(np.linalg.norm(bend, axis=-1).max())
+    knots = np.unique(np.rint(grid.to_index(organ_mm)).astype(int), axis=0)
+    knots = np.clip(knots, 0, np.array(grid.shape) - 1)
+    longest = float(np.linalg.norm(bend[tuple(knots.T)], axis=-1).max())
     bend *= prior.bend_mm / max(longest, 1e-12)
     return TrueMotion(matrix=matrix, bend_grid=grid, bend_mm=bend.astype(np.float64))
 

@@ -43,6 +43,11 @@ def known() -> Known:
     )
 
 
+def inside_liver() -> np.ndarray:
+    """Points all over the liver."""
+    return known().liver.grid.to_mm(np.argwhere(known().liver.inside))
+
+
 def round_blob(radius_mm: float) -> Blob:
     """A ball around the origin, known exactly."""
     return Blob(
@@ -114,7 +119,7 @@ def test_contraction_leaves_tissue_beyond_twice_the_zone_alone() -> None:
 
 def test_the_motion_goes_there_and_back() -> None:
     rng = np.random.default_rng(0)
-    motion = draw_motion(known().source.grid, np.zeros(3), MotionPrior(), rng)
+    motion = draw_motion(known().source.grid, inside_liver(), MotionPrior(), rng)
     points = rng.uniform(-45, 45, (50, 3))
     assert motion.to_control(motion.to_planning(points)) == pytest.approx(points, abs=1e-3)
     moved = np.linalg.norm(motion.to_planning(points) - points, axis=1)
@@ -123,7 +128,7 @@ def test_the_motion_goes_there_and_back() -> None:
 
 def test_the_motion_does_not_fold() -> None:
     rng = np.random.default_rng(1)
-    motion = draw_motion(known().source.grid, np.zeros(3), MotionPrior(), rng)
+    motion = draw_motion(known().source.grid, inside_liver(), MotionPrior(), rng)
     points = rng.uniform(-45, 45, (400, 3))
     steps = [motion.to_planning(points + 0.5 * e) - motion.to_planning(points) for e in np.eye(3)]
     jacobian = np.linalg.det(np.stack(steps, axis=-1) / 0.5)
