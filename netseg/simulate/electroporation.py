@@ -24,11 +24,12 @@ from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.diffusion import Diffusion
 from netseg.simulate.electric import unit_field
 from netseg.simulate.needle import LineKernel
+from netseg.simulate.open_border import open_border
 from netseg.simulate.pulse_field import NearField, sharp_field_v_m
 from netseg.simulate.survival import THRESHOLDS, PelegFermi, coverage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from jaxtyping import Float
     from torch import Tensor
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 MOST_TURNS = 15
 SETTLED = 0.02  # conductivity has settled when it changes by no more than this where it has risen
 DAMPING = 0.6  # share of the new conductivity: a stronger field opens tissue, which weakens it
-MARGIN_MM = 30.0  # tissue computed around the electrodes; see experiments/ire_published
+MARGIN_MM = 25.0  # tissue computed around the electrodes; see experiments/ire_published
 MOST_VOLTS = 5000.0
 CLOSEST_RADII = 4.0  # two electrodes closer than this short-circuit
 
@@ -150,7 +151,6 @@ def electroporate(
     trains: Sequence[Pulses],
     *,
     thresholds: Mapping[str, FieldThreshold] = THRESHOLDS,
-    grounded: Collection[str] = (),
     margin_mm: float = MARGIN_MM,
     survival: bool = True,
     progress: Callable[[int, Tensor], None] | None = None,
@@ -162,8 +162,6 @@ def electroporate(
         needles: Electrodes by name, in the grid's coordinates.
         trains: Pairs in the order of use.
         thresholds: By name; the first is the zone.
-        grounded: Sides of the computed box that are held at zero volts; the others are insulated,
-            as the body of a patient on no pad is.
         margin_mm: How far around the electrodes the field is computed; beyond it counts as none.
         survival: Whether the survival curve is wanted, which holds for some numbers of pulses only.
         progress: Called after each pair with its number from 1 and the strongest field so far.
@@ -183,7 +181,7 @@ def electroporate(
     currents, turns = [], []
     for number, train in enumerate(trains):
         pair = [electrodes[name] for name in train.pair]
-        solved = _pulse(part, pair, train.volts, strongest, grounded)
+        solved = _pulse(part, pair, train.volts, strongest)
         strongest = torch.maximum(strongest, solved.field_v_m)
         heat.addcmul_(solved.sigma_s_m, solved.field_v_m.square(), value=train.on_s)
         currents.append(solved.current_a)
@@ -210,13 +208,18 @@ class _Electrode:
 
     kernel: LineKernel
     near: NearField
+    middle_mm: Tensor
 
     @classmethod
     def of(cls, needle: Needle, part: PulsedTissue, shift_mm: tuple[float, ...]) -> _Electrode:
         x, y, z = (t - s for t, s in zip(needle.tip_mm, shift_mm, strict=True))
         moved = replace(needle, tip_mm=(x, y, z))
         kernel = LineKernel.embed(moved, part.shape, part.spacing_mm, like=part.intact_s_m)
-        return cls(kernel=kernel, near=NearField.of(moved, kernel, part.shape, part.spacing_mm))
+        return cls(
+            kernel=kernel,
+            near=NearField.of(moved, kernel, part.shape, part.spacing_mm),
+            middle_mm=moved.nodes_mm(1.0).mean(0),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -234,7 +237,6 @@ def _pulse(
     pair: Sequence[_Electrode],
     volts: float,
     strongest: Tensor,
-    grounded: Collection[str],
 ) -> _Pulse:
     """Solve until field and conductivity agree.
 
@@ -243,9 +245,13 @@ def _pulse(
     """
     sigma, potential = part.sigma_s_m(strongest), torch.zeros_like(strongest)
     span = part.open_s_m - part.intact_s_m
+    centre = 0.5 * (pair[0].middle_mm + pair[1].middle_mm)
     for turn in range(1, MOST_TURNS + 1):
         solved = unit_field(
-            Diffusion.assemble(sigma, part.spacing_mm, fixed=grounded),
+            Diffusion(
+                inner=Diffusion.assemble(sigma, part.spacing_mm, fixed=()).inner,
+                outer=open_border(sigma, part.spacing_mm, centre),
+            ),
             [(e.kernel, e.kernel.link(sigma)) for e in pair],
             cell_m3=math.prod(part.spacing_mm) * 1e-9,
             start=potential,
