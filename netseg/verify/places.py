@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from netseg.verify.lesion import SurfaceMargins
 
 sparse: Any = scipy.sparse  # scipy carries no types
+csgraph: Any = scipy.sparse.csgraph
 spatial: Any = scipy.spatial
 
 WAYS = (("left", "right"), ("dorsal", "ventral"), ("cranial", "caudal"))  # +, - of x, y, z
@@ -116,7 +117,7 @@ def _largest(
     edges = edges[low[edges].all(axis=1)]
     ones = np.ones(len(edges), np.bool_)
     joined = sparse.coo_matrix((ones, (edges[:, 0], edges[:, 1])), shape=(len(low), len(low)))
-    _, piece = sparse.csgraph.connected_components(joined, directed=False)
+    _, piece = csgraph.connected_components(joined, directed=False)
     area = np.bincount(piece, np.where(low, np.maximum(area_mm2, 1e-12), 0))
     return np.flatnonzero(low & (piece == int(np.argmax(area))))
 

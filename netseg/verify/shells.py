@@ -80,9 +80,10 @@ def _lattice(
 ) -> tuple[Float[np.ndarray, "m 3"], float]:
     """Points of a cubic lattice around a surface, and how far apart they are."""
     low, high = surface_mm.min(axis=0) - room_mm, surface_mm.max(axis=0) + room_mm
-    step_mm = max(FINEST_MM, float(np.prod(high - low) / SAMPLES) ** (1 / 3))
-    axes = [np.arange(a, b, step_mm) for a, b in zip(low, high, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3), step_mm
+    wide, deep, tall = (float(mm) for mm in high - low)
+    step_mm = max(FINEST_MM, (wide * deep * tall / SAMPLES) ** (1 / 3))
+    i, j, k = (int(n) for n in np.ceil((high - low) / step_mm))
+    return low + step_mm * np.moveaxis(np.indices((i, j, k)), 0, -1).reshape(-1, 3), step_mm
 
 
 def _way_out_mm(
@@ -93,7 +94,8 @@ def _way_out_mm(
     Told from the nearest vertex and the plane through it; where the point lies over that plane's
     neighbourhood the plane's distance holds, else the vertex's.
     """
-    way, near = spatial.cKDTree(margins.points_mm).query(points_mm)
+    found = spatial.cKDTree(margins.points_mm).query(points_mm)
+    way, near = np.asarray(found[0], np.float64), np.asarray(found[1], np.int64)
     height = np.einsum("nd,nd->n", points_mm - margins.points_mm[near], margins.normals[near])
     beside = np.sqrt(np.maximum(way**2 - height**2, 0))
     distance = np.where(beside < 0.5 * way, (way + np.abs(height)) / 2, way)

@@ -248,8 +248,8 @@ def thinned(
     order = np.argsort(margin_mm, kind="stable")
     cell_mm = 1.0
     while True:
-        cell = np.floor((points_mm[order] - points_mm.min(axis=0)) / cell_mm).astype(int)
-        _, first = np.unique(cell, axis=0, return_index=True)
+        cell = np.floor((points_mm[order] - points_mm.min(axis=0)) / cell_mm).astype(np.int64)
+        first: Any = np.unique(cell, axis=0, return_index=True)[1]
         if len(first) <= count:
             return order[np.sort(first)]
         cell_mm *= 1.2
@@ -258,7 +258,8 @@ def thinned(
 def _margin_field(at_mm: Float[np.ndarray, "n 3"], around: Surroundings, reach_mm: float) -> Field:
     """Margins at the nodes of a box around the points."""
     low, high = at_mm.min(axis=0) - reach_mm, at_mm.max(axis=0) + reach_mm
-    step_mm = max(NODE_MM, float(np.prod(high - low) / NODES) ** (1 / 3))
+    wide, deep, tall = (float(mm) for mm in high - low)
+    step_mm = max(NODE_MM, (wide * deep * tall / NODES) ** (1 / 3))
     shape = np.ceil((high - low) / step_mm).astype(int) + 1
     affine = np.diag([step_mm, step_mm, step_mm, 1.0])
     affine[:3, 3] = low
