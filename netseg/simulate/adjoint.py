@@ -10,7 +10,7 @@ Where even that is too much, whole stretches of steps are forgotten and run agai
 sqrt(n) checkpoints for n steps (Griewank & Walther, Evaluating Derivatives, 2008, chapter 12).
 
 What a run decides stays decided (`Schedule`): when the pattern is renewed, how many stages a step
-takes. Between decisions the run is differentiable almost everywhere; the kinks (start of boiling)
+takes, what share of its power a generator gives. Between decisions the run is differentiable almost everywhere; the kinks (start of boiling)
 are corners of measure zero.
 """
 
@@ -24,6 +24,7 @@ import torch
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
+from netseg.simulate.control import Memory, Reading
 from netseg.simulate.freezing_step import rkl2_shares
 from netseg.simulate.hot import BoxedLaw, HotBox
 from netseg.simulate.stepping import stages_for
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
     from torch import Tensor
 
+    from netseg.simulate.control import Controller
     from netseg.simulate.damage import DamageModel
     from netseg.simulate.drive import Timing
     from netseg.simulate.needle import LineKernel
@@ -49,10 +51,12 @@ class Schedule:
     Attributes:
         renewed: Whether the pattern was made anew.
         stages: Evaluations of the conduction operator.
+        powers: What the generator gave, over the drive; one where it does not decide.
     """
 
     renewed: tuple[bool, ...]
     stages: tuple[int, ...]
+    powers: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -153,6 +157,7 @@ class HeatRun:
         model: The damage model.
         timing: Durations and steps.
         drive: Watts, or squared volts, as the pattern takes it.
+        controller: A generator that decides by what it reads; None for a constant drive.
         given: Decisions of an earlier run to be kept; None to decide.
         keep_bytes: How much may be remembered by step; zero keeps nothing but checkpoints.
         updates: Evaluations of the conduction operator so far.
@@ -164,6 +169,7 @@ class HeatRun:
     model: DamageModel
     timing: Timing
     drive: float
+    controller: Controller | None = None
     given: Schedule | None = None
     keep_bytes: int = 2 << 30
     updates: int = 0
@@ -172,6 +178,8 @@ class HeatRun:
     _renewals: list[Renewal] = field(default_factory=list)
     _renewed: list[bool] = field(default_factory=list)
     _stages: list[int] = field(default_factory=list)
+    _powers: list[float] = field(default_factory=list)
+    _memory: Memory = field(default_factory=Memory)
 
     @property
     def steps(self) -> int:
@@ -189,12 +197,18 @@ class HeatRun:
     @property
     def schedule(self) -> Schedule:
         """What the run decided."""
-        return Schedule(renewed=tuple(self._renewed), stages=tuple(self._stages))
+        return Schedule(
+            renewed=tuple(self._renewed), stages=tuple(self._stages), powers=tuple(self._powers)
+        )
 
     def share_on(self, step: int) -> float:
         """Share of a step in which energy is on; the last one may be cut."""
         left = (self.timing.duration_s - step * self.timing.step_s) / self.timing.step_s
         return min(1.0, max(0.0, left)) if left > 1e-9 else 0.0
+
+    def drive_at(self, step: int) -> float:
+        """The drive of a step, as the mean over it."""
+        return self.drive * self._powers[step] * self.share_on(step)
 
     def renewal(self, step: int) -> Renewal | None:
         """The pattern in use in a step; None where energy is off."""
@@ -224,6 +238,8 @@ class HeatRun:
         live = self._start()
         for remembered in (self.saved, self._kept, self._renewals, self._renewed, self._stages):
             remembered.clear()
+        self._powers.clear()
+        self._memory = Memory()
         limit_s = self.problem.conduction.explicit_limit_s()
         left, highest = self.keep_bytes, 0.0
         for step in range(self.steps):
@@ -269,6 +285,22 @@ class HeatRun:
             vapour = self._law(live).vapour(live.heat)
             made = self.pattern.make(live.excess, vapour)
             self._renewals.append(Renewal(step=step, made=made, heat=live.heat))
+        self._powers.append(self._power(step, live) if given is None else given.powers[step])
+
+    def _power(self, step: int, live: Live) -> float:
+        """What the generator gives now, over the drive."""
+        renewal = self.renewal(step)
+        if renewal is None or self.controller is None:
+            return 1.0
+        load = renewal.made.impedance_ohm
+        seen = Reading(
+            time_s=step * self.timing.step_s,
+            hottest_c=self.problem.baseline_c + float(live.excess.max()),
+            impedance_ohm=load,
+            loads_ohm=() if load is None else (load,),
+        )
+        power, self._memory = self.controller.power_w(seen, self._memory)
+        return power / self.drive
 
     def _is_due(self, step: int, live: Live) -> bool:
         """By time, by temperature, by lost water."""
@@ -277,6 +309,8 @@ class HeatRun:
         if not self._renewals:
             return True
         last, timing = self._renewals[-1], self.timing
+        if step * timing.step_s < self._memory.off_until_s or self._memory.ended:
+            return False
         if (step - last.step) * timing.step_s >= timing.refresh_s - 1e-9:
             return True
         law, box = self.problem.conduction.law, live.box
@@ -297,7 +331,7 @@ class HeatRun:
         if renewal is None:
             source = torch.zeros_like(excess)
         else:
-            source = renewal.made.unit_w_m3 * (self.drive * self.share_on(step))
+            source = renewal.made.unit_w_m3 * self.drive_at(step)
         for sink in self.problem.sinks:
             sink.draw(source, excess, self.problem.cell_m3)
         if renewal is None:

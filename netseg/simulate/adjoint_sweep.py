@@ -183,7 +183,7 @@ class Sweep:
 
     def _source(self, step: int, source_bar: Tensor, felt: list[Tensor]) -> Tensor | None:
         """To pattern and duration; d score/d excess temperature by coolant and vessels."""
-        run, share = self.run, self.run.share_on(step)
+        run = self.run
         renewal, excess_bar = run.renewal(step), None
         for sink in run.problem.sinks:
             shape = (source_bar.shape[0], source_bar.shape[1], source_bar.shape[2])
@@ -192,14 +192,14 @@ class Sweep:
             excess_bar = part if excess_bar is None else excess_bar.add_(part)
         if renewal is None:
             return excess_bar
-        unit = run.drive * share
+        unit = run.drive_at(step)
         if renewal.bar is None:
             renewal.bar = source_bar * unit
         else:
             renewal.bar.add_(source_bar, alpha=unit)
         if run.share_on(step + 1) == 0:  # the step in which energy ends
             ending = _dot(source_bar, renewal.made.unit_w_m3)
-            self.duration_bar += ending * run.drive / self.dt
+            self.duration_bar += ending * unit / run.share_on(step) / self.dt
         for n, needle in enumerate(run.cooled):
             part = self._coolant(n, needle, source_bar, felt[n])
             excess_bar = part if excess_bar is None else excess_bar.add_(part)

@@ -83,7 +83,10 @@ class Ensemble:
     @property
     def coverage(self) -> Float[np.ndarray, "i j k"]:
         """P(dead) per cell, every damage model weighing the same (float32)."""
-        return np.mean(list(self.coverage_by_model.values()), axis=0, dtype=np.float32)
+        total = np.zeros(self.grid.shape, dtype=np.float32)
+        for share in self.coverage_by_model.values():
+            total += share
+        return total / np.float32(len(self.coverage_by_model))
 
     def volume_quantiles_ml(self, model: str, shares: Sequence[float] = BAND) -> tuple[float, ...]:
         """Volumes below which these shares of the draws lie."""

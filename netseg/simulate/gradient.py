@@ -3,8 +3,10 @@
 One run forward and one sweep back give the derivatives with respect to every needle's tip and
 direction, to power or voltage, and to the duration: exact for the discretised run, decisions held
 (when the pattern is renewed, stages per step, the kernel's cells, the window). The price is two to
-three runs, however many needles there are. Constant power and constant voltage are exact; a
-generator that decides by impedance or temperature is refused, because its decisions jump.
+three runs, however many needles there are. Constant power and constant voltage are exact. A
+generator that decides by impedance or temperature jumps, and jumps have no derivative: what share of
+its power it gave at each step is held as it was, so that the derivative is that of the pauses' run
+with the pauses nailed down, and `power_per_w` scales the whole record.
 
 Zones are soft (`domain.DifferentiableAblationModel`), so that the score has a slope.
 """
@@ -24,6 +26,7 @@ from netseg.domain.errors import StudyRejectedError
 from netseg.domain.grid import require_same_frame
 from netseg.simulate.adjoint import CooledNeedle, HeatRun, Schedule
 from netseg.simulate.adjoint_sweep import Slopes, Sweep
+from netseg.simulate.control import controller_for
 from netseg.simulate.damage import damage_model
 from netseg.simulate.devices import load_device
 from netseg.simulate.drive import Timing
@@ -234,6 +237,7 @@ def heat_run(
             duration_s=protocol.duration_s, step_s=chosen.step_s, cooling_s=chosen.cooling_s
         ),
         drive=_drive(protocol),
+        controller=None if protocol.controller == "constant" else controller_for(protocol),
         given=given,
         keep_bytes=chosen.keep_bytes,
     )
@@ -264,10 +268,11 @@ def _require_smooth(scene: Scene, protocol: AblationProtocol) -> None:
     why = ""
     if protocol.modality not in (AblationModality.MWA, AblationModality.RFA):
         why = f"gradients are for mwa and rfa; got {protocol.modality.value}"
-    elif protocol.controller != "constant" or protocol.schedule or protocol.pairs:
+    elif protocol.schedule or protocol.pairs or protocol.controller == "switching":
         why = (
-            f"the {protocol.controller} generator{' with phases or pairs' * bool(protocol.schedule or protocol.pairs)} decides by jumps, and "
-            "jumps have no gradient"
+            f"gradients are for all needles driven together in one phase; got the "
+            f"{protocol.controller} generator with {len(protocol.schedule)} phases and "
+            f"{len(protocol.pairs)} pairs"
         )
     elif scene.tissue.k_rise_1_k != 0:
         why = f"gradients take a constant thermal conductivity; k_rise_1_k is {scene.tissue.k_rise_1_k}"
@@ -277,13 +282,18 @@ def _require_smooth(scene: Scene, protocol: AblationProtocol) -> None:
         raise StudyRejectedError(
             Code.SIMULATION_REFUSED,
             f"{why}.",
-            hint="State one power_w with `controller: constant`: the mean of what the generator gave.",
+            hint="Take `BioheatModel` where no gradient is needed.",
         )
 
 
 def _drive(protocol: AblationProtocol) -> float:
     if protocol.power_w is not None:
         return protocol.power_w
+    if protocol.controller != "constant":
+        raise StudyRejectedError(
+            Code.SIMULATION_REFUSED,
+            f"the {protocol.controller} generator needs power_w; got voltage_v alone.",
+        )
     if protocol.voltage_v is None:
         raise StudyRejectedError(
             Code.SIMULATION_REFUSED, "rfa needs power_w or voltage_v; got neither."

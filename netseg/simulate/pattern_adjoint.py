@@ -44,10 +44,12 @@ class Made:
     Attributes:
         unit_w_m3: Heat per cell for one unit of drive (a watt, or a squared volt).
         potential: The electric potential at one volt; None for microwaves.
+        impedance_ohm: The load; None for microwaves.
     """
 
     unit_w_m3: Float[Tensor, "i j k"]
     potential: Tensor | None = None
+    impedance_ohm: float | None = None
 
 
 class Pattern(Protocol):
@@ -227,7 +229,7 @@ class RadiofrequencyPattern:
         )
         self._last = solved.potential
         unit = solved.joule_w_m3 if self.by_voltage else solved.joule_w_m3 / solved.conductance_s
-        return Made(unit_w_m3=unit, potential=solved.potential)
+        return Made(unit_w_m3=unit, potential=solved.potential, impedance_ohm=solved.impedance_ohm)
 
     def pull(
         self, bar: Tensor, made: Made, excess: Tensor, vapour: Tensor

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
+FEWEST = 20
+
+
 def first_order_indices(
     parameters: Mapping[str, Float[np.ndarray, "n"]], outcome: Float[np.ndarray, "n"]
 ) -> dict[str, float]:
@@ -31,10 +34,12 @@ def first_order_indices(
     """
     indices = {}
     n = len(outcome)
-    if n < 5:
+    if n < FEWEST:
         raise StudyRejectedError(
-            Code.CONFIG_RANGE, f"indices need at least five draws; got {n}.",
-        )  # fmt: skip
+            Code.CONFIG_RANGE,
+            f"indices need at least {FEWEST} draws; got {n}.",
+            hint="With fewer, chance looks like a cause.",
+        )
     for name, values in parameters.items():
         spread = float(np.std(values))
         if spread <= 1e-12 * max(abs(float(np.mean(values))), 1e-300):
