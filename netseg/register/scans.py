@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from netseg.domain.codes import Code
 from netseg.domain.errors import Notice, StudyRejectedError
 from netseg.domain.registration import Registration
 from netseg.domain.volume import LabelMap, Mask, Quantity
 from netseg.register.livers import align_livers
+from netseg.register.refine import Scan, refined
 from netseg.register.rigid import align_intensities
 from netseg.register.settings import RegistrationSettings
 from netseg.register.side import seen
-from netseg.register.transport import to_moving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy as np
+    from jaxtyping import Float
 
     from netseg.domain.point import PointMm
     from netseg.domain.volume import Volume
@@ -60,49 +61,27 @@ def register_scans(
     choice = settings or RegistrationSettings()
     _require_anatomy("control", control)
     _require_anatomy("planning", planning)
+    ours = Scan(control, control_liver, zone)
     tumours = lesions.region() if isinstance(lesions, LabelMap) else lesions
-    matrix = align_livers(control_liver, planning_liver).matrix
-    views = [
-        seen(
-            scan,
-            liver,
-            avoided,
-            spacing_mm=RIGID_SPACING_MM,
-            keep_away_mm=choice.keep_away_mm,
-        )
-        for scan, liver, avoided in (
-            (control, control_liver, zone),
-            (planning, planning_liver, tumours),
-        )
-    ]
-    matrix = align_intensities(views[0], views[1], matrix)
+    theirs = Scan(planning, planning_liver, tumours)
     rigid = Registration(
-        method="rigid by liver outlines, then by intensities inside them",
+        method="rigid by liver outlines, then by what both livers show",
         fixed=control.grid,
         moving=planning.grid,
-        matrix=matrix,
+        matrix=_rigid_part(ours, theirs, choice),
         warnings=_same_frame_notice(control, planning),
     )
-    return Registration(
-        method=rigid.method,
-        fixed=rigid.fixed,
-        moving=rigid.moving,
-        matrix=matrix,
-        landmarks_mm=landmark_distances_mm(rigid, landmarks),
-        warnings=rigid.warnings,
+    return refined(rigid, ours, theirs, landmarks, choice)
+
+
+def _rigid_part(ours: Scan, theirs: Scan, choice: RegistrationSettings) -> Float[np.ndarray, "4 4"]:
+    start = align_livers(ours.liver, theirs.liver).matrix
+    away = choice.keep_away_mm
+    one, other = (
+        seen(s.volume, s.liver, s.avoided, spacing_mm=RIGID_SPACING_MM, keep_away_mm=away)
+        for s in (ours, theirs)
     )
-
-
-def landmark_distances_mm(
-    registration: Registration, landmarks: Sequence[tuple[PointMm, PointMm]]
-) -> tuple[float, ...]:
-    """How far apart pairs of points, control first, come to lie in the planning scan."""
-    if not landmarks:
-        return ()
-    before = np.array([tuple(pair[0]) for pair in landmarks])
-    after = np.array([tuple(pair[1]) for pair in landmarks])
-    away = np.linalg.norm(to_moving(registration, before) - after, axis=1)
-    return tuple(round(float(d), 3) for d in away)
+    return align_intensities(one, other, start)
 
 
 def _require_anatomy(which: str, scan: Volume) -> None:

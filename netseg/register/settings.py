@@ -10,7 +10,8 @@ from typing import final
 class Engine(StrEnum):
     """Who computes the part of the registration that bends."""
 
-    AUTO = "auto"  # torch where there is a CUDA device, demons elsewhere
+    AUTO = "auto"  # torch where there is a CUDA device, Gauss-Newton elsewhere
+    GAUSS_NEWTON = "gauss_newton"
     DEMONS = "demons"
     TORCH = "torch"
     RIGID = "rigid"  # nobody: the rigid part alone
@@ -22,7 +23,8 @@ class RegistrationSettings:
     """The registration of a control scan with a planning scan.
 
     Attributes:
-        engine: Who bends; "auto" takes torch where there is a CUDA device, else demons.
+        engine: Who bends; "auto" takes torch where there is a CUDA device, else
+            Gauss-Newton.
         spacing_mm: Voxel edge of the grid on which the scans are compared.
         smoothing_mm: Standard deviation of the Gaussian that keeps the demons' field smooth.
         keep_away_mm: How far around zone and tumour images are not trusted: painted over for the
@@ -33,8 +35,8 @@ class RegistrationSettings:
 
     engine: Engine = Engine.AUTO
     spacing_mm: float = 2.0
-    smoothing_mm: float = 8.0
-    keep_away_mm: float = 4.0
+    smoothing_mm: float = 6.0
+    keep_away_mm: float = 3.0
     device: str = "auto"
     check_backwards: bool = True
 

@@ -67,23 +67,48 @@ def seen(
 
     Raises:
         FrameMismatchError: If a mask lies in another frame than the scan.
-        StudyRejectedError: If the liver is empty or an axis sheared.
+        StudyRejectedError: If the liver is empty, or lies outside the scan, or an axis is sheared.
     """
-    require_same_frame("registration", volume.grid, liver.grid)
-    start, shape = bounding_box(_onto(liver, volume.grid), ROOM_MM)
-    part = crop(volume, start, shape)
-    grid = isotropic_grid(part.grid, spacing_mm)
+    grid = isotropic_grid(_around(volume, liver).grid, spacing_mm)
+    return seen_from(volume, liver, avoided, onto=grid, matrix=np.eye(4), keep_away_mm=keep_away_mm)
+
+
+def seen_from(
+    volume: Volume,
+    liver: Mask,
+    avoided: Mask | None,
+    *,
+    onto: Grid,
+    matrix: Float[np.ndarray, "4 4"],
+    keep_away_mm: float,
+) -> Side:
+    """The scan as another scan's cubic voxels see it through a rigid motion.
+
+    Args:
+        volume: The scan, on perpendicular axes.
+        liver: Its liver, in the same frame.
+        avoided: What must not be compared, in the same frame.
+        onto: The other scan's grid.
+        matrix: LPS millimetres of that grid to those of the scan.
+        keep_away_mm: How far around `avoided` the image is not trusted either.
+
+    Returns:
+        The scan on `onto`; places that it does not show count as avoided.
+    """
+    part = _around(volume, liver)
     is_hu = volume.quantity is Quantity.HU
+    spacing_mm = onto.spacing_mm[0]
     smooth = without_aliasing(_clipped(part.values, is_hu=is_hu), part.grid, spacing_mm)
-    near = np.zeros(grid.shape, np.bool_)
+    shown = looked_up(np.ones(part.grid.shape), part.grid, onto, matrix, outside=0.0) > 0.5
+    near = np.zeros(onto.shape, np.bool_)
     if avoided is not None:
         require_same_frame("registration", volume.grid, avoided.grid)
-        near = grown(_coverage(avoided, grid) > 0.1, keep_away_mm, grid)
+        near = grown(_coverage(avoided, onto, matrix) > 0.1, keep_away_mm, onto)
     return Side(
-        values=looked_up(smooth, part.grid, grid),
-        liver=_coverage(liver, grid) >= 0.5,
-        avoided=near,
-        grid=grid,
+        values=looked_up(smooth, part.grid, onto, matrix),
+        liver=_coverage(liver, onto, matrix) >= 0.5,
+        avoided=near | ~shown,
+        grid=onto,
         is_hu=is_hu,
     )
 
@@ -96,18 +121,23 @@ def grown(inside: Bool[np.ndarray, "i j k"], by_mm: float, grid: Grid) -> Bool[n
     return away <= by_mm
 
 
-def _onto(mask: Mask, grid: Grid) -> Mask:
-    return mask if mask.grid.is_same_as(grid) else resample_mask(mask, grid)
+def _around(volume: Volume, liver: Mask) -> Volume:
+    """The part of a scan within 24 mm of its liver."""
+    require_same_frame("registration", volume.grid, liver.grid)
+    if not liver.grid.is_same_as(volume.grid):
+        liver = resample_mask(liver, volume.grid)
+    return crop(volume, *bounding_box(liver, ROOM_MM))
 
 
-def _coverage(mask: Mask, grid: Grid) -> Float[np.ndarray, "i j k"]:
+def _coverage(
+    mask: Mask, grid: Grid, matrix: Float[np.ndarray, "4 4"]
+) -> Float[np.ndarray, "i j k"]:
     """Share of each voxel that a region fills, roughly; 0 beyond its image."""
     if mask.is_empty:
         return np.zeros(grid.shape, np.float32)
-    start, shape = bounding_box(mask, 3 * max(grid.spacing_mm))
-    part = crop(mask, start, shape)
+    part = crop(mask, *bounding_box(mask, 3 * max(grid.spacing_mm)))
     smooth = without_aliasing(part.inside, part.grid, grid.spacing_mm[0])
-    return looked_up(smooth, part.grid, grid, outside=0.0)
+    return looked_up(smooth, part.grid, grid, matrix, outside=0.0)
 
 
 def _clipped(values: np.ndarray, *, is_hu: bool) -> Float[np.ndarray, "i j k"]:

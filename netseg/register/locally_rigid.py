@@ -1,0 +1,126 @@
+"""Where images cannot tell how tissue moved, it moves as one piece with its surroundings.
+
+Inside an ablation zone, and inside a tumour that is there in one scan only, no registration by
+intensities knows anything: it stretches the dark tumour onto the dark zone and so decides the
+margin. There the field is replaced by the rigid motion that fits it best in a shell of liver
+around; the tumour keeps its volume.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.ndimage
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
+
+    from netseg.domain.grid import Grid
+
+ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
+
+SHELL_MM = (1.0, 14.0)  # from the surface of zone and tumour
+BLEND_MM = 4.0  # from all rigid at the surface to all bent
+FEWEST = 200  # voxels of shell: fewer do not carry a motion
+_CUBE = np.ones((3, 3, 3), np.bool_)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LocallyRigid:
+    """A field that is rigid where it must be.
+
+    Attributes:
+        bend_mm: The field.
+        scatter_mm: Root mean square of what the rigid motions leave of the field in their shells:
+            how much the surroundings bend. None where nothing was made rigid.
+    """
+
+    bend_mm: Float[np.ndarray, "i j k 3"]
+    scatter_mm: float | None
+
+
+def locally_rigid(
+    bend_mm: Float[np.ndarray, "i j k 3"],
+    grid: Grid,
+    stiff: Bool[np.ndarray, "i j k"],
+    liver: Bool[np.ndarray, "i j k"],
+) -> LocallyRigid:
+    """Make a field rigid in each connected part of a region.
+
+    Args:
+        bend_mm: u, LPS millimetres, on `grid`.
+        grid: Cubic voxels.
+        stiff: Zone and tumours in the control scan.
+        liver: The liver in the control scan; shells outside it follow other organs.
+
+    Returns:
+        The field, unchanged farther than 4 mm from the region. A part whose shell holds fewer than
+        200 voxels of liver moves by the mean of what there is, or stays as it is.
+    """
+    labels, count = ndi.label(stiff, _CUBE)
+    if not count:
+        return LocallyRigid(bend_mm=bend_mm, scatter_mm=None)
+    result = bend_mm.copy()
+    left: list[np.ndarray] = []
+    for number, box in enumerate(_boxes(labels, grid), start=1):
+        away = ndi.distance_transform_edt(labels[box] != number, sampling=grid.spacing_mm)
+        shell = (away > SHELL_MM[0]) & (away <= SHELL_MM[1]) & liver[box] & (labels[box] == 0)
+        places = _places_mm(grid, box)
+        fitted = _fitted(places, bend_mm[box], shell)
+        if fitted is None:
+            continue
+        left.append(np.linalg.norm(fitted[shell] - bend_mm[box][shell], axis=-1))
+        share = np.clip(1 - away / BLEND_MM, 0, 1)
+        share = (share * share * (3 - 2 * share))[..., None]
+        result[box] += (share * (fitted - bend_mm[box])).astype(result.dtype)
+    scatter = float(np.sqrt(np.mean(np.concatenate(left) ** 2))) if left else None
+    return LocallyRigid(bend_mm=result, scatter_mm=scatter)
+
+
+def fit_rigid(
+    before: Float[np.ndarray, "n 3"], after: Float[np.ndarray, "n 3"]
+) -> tuple[Float[np.ndarray, "3 3"], Float[np.ndarray, "3"]]:
+    """The rotation and shift that bring points nearest to others (Kabsch 1976).
+
+    Returns:
+        Matrix and vector with `before @ matrix.T + vector` nearest to `after`.
+    """
+    middle, there = before.mean(axis=0), after.mean(axis=0)
+    u, _, v = np.linalg.svd((before - middle).T @ (after - there))
+    mirror = np.diag([1.0, 1.0, np.sign(np.linalg.det(v.T @ u.T))])
+    turn = v.T @ mirror @ u.T
+    return turn, there - turn @ middle
+
+
+def _fitted(
+    places: Float[np.ndarray, "i j k 3"],
+    bend_mm: Float[np.ndarray, "i j k 3"],
+    shell: Bool[np.ndarray, "i j k"],
+) -> Float[np.ndarray, "i j k 3"] | None:
+    """The rigid motion of the shell as a displacement of every place."""
+    if not shell.any():
+        return None
+    moved = bend_mm[shell].astype(np.float64)
+    if len(moved) < FEWEST:
+        return np.broadcast_to(moved.mean(axis=0), places.shape)
+    turn, shift = fit_rigid(places[shell], places[shell] + moved)
+    return places @ turn.T + shift - places
+
+
+def _boxes(labels: np.ndarray, grid: Grid) -> list[tuple[slice, slice, slice]]:
+    """Around each part, with room for its shell."""
+    more = [int(np.ceil(SHELL_MM[1] / s)) + 1 for s in grid.spacing_mm]
+    return [
+        tuple(
+            slice(max(0, part.start - m), min(n, part.stop + m))
+            for part, m, n in zip(box, more, labels.shape, strict=True)
+        )
+        for box in ndi.find_objects(labels)
+    ]
+
+
+def _places_mm(grid: Grid, box: tuple[slice, slice, slice]) -> Float[np.ndarray, "i j k 3"]:
+    index = np.meshgrid(*(np.arange(s.start, s.stop) for s in box), indexing="ij")
+    return grid.to_mm(np.stack(index, axis=-1))
