@@ -9,7 +9,7 @@ import torch
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import EnvironmentFaultError, UsageError
-from netseg.simulate.fused import FusedStep, has_compiler, worth_compiling
+from netseg.simulate.fused import FusedStep, has_compiler, total, worth_compiling
 from netseg.simulate.stepping import conduct
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class EagerStep:
         inverse = conduction.inverse_capacity
         taken = torch.where(inverse > 0, taken / inverse, 0.0)
         law.box.cover(last)
-        return last, law.excess(last), float(taken.sum(dtype=torch.float64)), lost
+        return last, law.excess(last), total(taken), lost
 
 
 def engine_for(
@@ -119,5 +119,5 @@ def engine_for(
             "compiled heat steps were asked for, but no C++ compiler is on the path.",
             hint="Install g++ or clang++, or use engine=eager.",
         )
-    fused = FusedStep.of(conduction, law.law, law.box.shape)
+    fused = FusedStep.of(conduction, law.law, law.box)
     return fused, replace(conduction, diffusion=fused.diffusion)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netseg.simulate.enthalpy import HeatLaw
+    from netseg.simulate.hot import HotBox
     from netseg.simulate.stepping import Conduction
 
     Faces = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 WORTH_UPDATES = 1.0e9
 """Cell updates (cells times control steps) from which compilation pays: a cold compilation costs as
 much as about a thousand million eager updates on one core."""
+AFTER_UPDATES = 2.5e7
+"""Cells of eager work after which `Ripening` compiles: twelve patterns of 128^3 cells."""
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -52,11 +55,35 @@ def worth_compiling(cells: int, steps: int, device: torch.device) -> bool:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
+class Ripening:
+    """A function that is compiled once it has earned it.
+
+    For work whose number of calls nobody knows beforehand: after `AFTER_UPDATES` of eager work, about
+    what a compilation costs, the rest is compiled.
+
+    Attributes:
+        function: Takes flat fields first.
+        worked: Cells it has been called with so far, summed over calls.
+    """
+
+    function: Callable[..., Tensor]
+    worked: int = 0
+
+    def __call__(self, first: Tensor, *others: object, **named: object) -> Tensor:
+        """Call it, eagerly or compiled."""
+        self.worked += first.numel()
+        ripe = self.worked > AFTER_UPDATES and first.device.type == "cpu" and has_compiler()
+        function = _compiled(self.function) if ripe and not first.requires_grad else self.function
+        return function(first, *others, **named)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class FusedStep:
     """A conduction step with perfusion on either side, on flat fields.
 
     Attributes:
         shape: The grid's.
+        box: Cells that have left baseline.
         law: Temperature over heat content, asked for every cell.
         faces: The operator's coefficients between a cell and the one before it along i, j and k,
             zero where there is none, and to the outside; flat.
@@ -66,6 +93,7 @@ class FusedStep:
     """
 
     shape: tuple[int, int, int]
+    box: HotBox
     law: HeatLaw
     faces: Faces
     diffusion: Diffusion
@@ -73,9 +101,10 @@ class FusedStep:
     name: str = "torch compiled"
 
     @classmethod
-    def of(cls, conduction: Conduction, law: HeatLaw, shape: tuple[int, int, int]) -> FusedStep:
+    def of(cls, conduction: Conduction, law: HeatLaw, box: HotBox) -> FusedStep:
         """Lay an equation out flat."""
-        given, (i, j, k) = conduction.diffusion, shape
+        given, shape = conduction.diffusion, box.shape
+        i, j, k = shape
         cells, plane = i * j * k, j * k
         like = given.inner[0]
         first, second, third, outer = (like.new_zeros(cells + extra) for extra in (plane, k, 1, 0))
@@ -92,6 +121,7 @@ class FusedStep:
             border.copy_(given.outer)
         return cls(
             shape=shape,
+            box=box,
             law=law,
             faces=(first, second, third, outer),
             diffusion=Diffusion(inner=views, outer=border),
@@ -128,12 +158,17 @@ class FusedStep:
         given = self._flat(heat_k)
         first = self._free(given)
         drawn = _compiled(_perfused)(given, blood, inverse, first, self.law)
-        now, lost = self._conducted(given, first, conduction, inverse, pushed, step_s, stages)
-        new = self._free(given, first)
-        if new is now:
+        if stages == 1:
+            lost = step_s * self._outflow(first, conduction, pushed)
+            new, dt = self._free(given, first), first.new_tensor(step_s)
+            excess, drawn = _compiled(_whole)(
+                first, self.faces, inverse, pushed, dt, blood, drawn, new, self.law, self.shape[2]
+            )
+        else:
+            now, lost = self._conducted(given, first, conduction, inverse, pushed, step_s, stages)
             new = self._free(given, first, now)
-        excess, more = _compiled(_perfused_after)(now, blood, inverse, new, self.law)
-        taken = -float(drawn.sum(dtype=torch.float64)) - float(more.sum(dtype=torch.float64))
+            excess, drawn = _compiled(_perfused_after)(now, blood, inverse, drawn, new, self.law)
+        taken = -total(drawn.view(self.shape))
         return self._inside(new).view(self.shape), excess.view(self.shape), taken, lost
 
     def _conducted(
@@ -152,9 +187,7 @@ class FusedStep:
         before = now = first
         lost = lost_before = lost_start = 0.0
         for stage in range(1, stages + 1):
-            mu, nu, mu_rate, gamma_rate = (
-                (0.0, 0.0, 1.0, 0.0) if stages == 1 else rkl2_coefficients(stage, stages)
-            )
+            mu, nu, mu_rate, gamma_rate = rkl2_coefficients(stage, stages)
             weights = first.new_tensor(
                 (mu, nu, 1.0 - mu - nu, mu_rate * step_s, gamma_rate * step_s)
             )
@@ -178,18 +211,24 @@ class FusedStep:
         border = self.diffusion.outer
         out = 0.0
         if border is not None:
-            for axis in range(3):
-                inner = [
-                    slice(1, n - 1) if a < axis else slice(None) for a, n in enumerate(self.shape)
-                ]
-                for end in {0, self.shape[axis] - 1}:
-                    at = [*inner]
-                    at[axis] = slice(end, end + 1)
-                    flow = border[tuple(at)] * self.law.excess(inside[tuple(at)])
-                    out += float(flow.sum(dtype=torch.float64))
+            calm = self.box.keeps_off_the_border
+            for at in self._border:
+                here = inside[at] if calm else self.law.excess(inside[at])
+                out += float((border[at] * here).sum())
         if conduction.held is not None:
             out += self._into_held(flat, conduction.held, pushed)
         return out
+
+    @property
+    def _border(self) -> list[tuple[slice, slice, slice]]:
+        """The six sides, each cell once."""
+        sides = []
+        for axis, cells in enumerate(self.shape):
+            inner = [slice(1, n - 1) if a < axis else slice(None) for a, n in enumerate(self.shape)]
+            for end in {0, cells - 1}:
+                i, j, k = (slice(end, end + 1) if a == axis else s for a, s in enumerate(inner))
+                sides.append((i, j, k))
+        return sides
 
     def _into_held(self, flat: Tensor, held: Tensor, pushed: Tensor) -> float:
         plane, row = self.shape[1] * self.shape[2], self.shape[2]
@@ -229,16 +268,38 @@ def _perfused(given: Tensor, blood: Tensor, inverse: Tensor, out: Tensor, law: H
     return torch.where(inverse > 0, change / inverse, 0.0)
 
 
-def _perfused_after(
-    given: Tensor, blood: Tensor, inverse: Tensor, out: Tensor, law: HeatLaw
+def _whole(
+    first: Tensor,
+    faces: Faces,
+    inverse: Tensor,
+    pushed: Tensor,
+    dt: Tensor,
+    blood: Tensor,
+    drawn: Tensor,
+    out: Tensor,
+    law: HeatLaw,
+    row: int,
 ) -> tuple[Tensor, Tensor]:
-    """The same, with the excess temperature afterwards."""
+    """An explicit step of conduction and half a step of perfusion after it."""
+    plane, rate = _rate(first, faces, inverse, pushed, law, row)
+    inside = slice(plane, plane + inverse.shape[0])
+    heat = first[inside] + dt * rate
+    change = law.excess(heat) * blood
+    last = heat + change
+    out[inside].copy_(last)
+    return law.excess(last), drawn + torch.where(inverse > 0, change / inverse, 0.0)
+
+
+def _perfused_after(
+    given: Tensor, blood: Tensor, inverse: Tensor, drawn: Tensor, out: Tensor, law: HeatLaw
+) -> tuple[Tensor, Tensor]:
+    """Half a step of perfusion, with the excess temperature afterwards."""
     plane = (given.shape[0] - blood.shape[0]) // 2
     heat = given[plane : plane + blood.shape[0]]
     change = law.excess(heat) * blood
     last = heat + change
     out[plane : plane + blood.shape[0]].copy_(last)
-    return law.excess(last), torch.where(inverse > 0, change / inverse, 0.0)
+    return law.excess(last), drawn + torch.where(inverse > 0, change / inverse, 0.0)
 
 
 def _first_stage(
@@ -295,6 +356,11 @@ def _rate(
         behind = excess[plane - far : plane - far + cells]
         flow = flow + face[far : far + cells] * (ahead - here) - face[:cells] * (here - behind)
     return plane, flow * inverse
+
+
+def total(values: Float[Tensor, "*n m"]) -> float:
+    """Sum over all cells: rows in the field's precision, their sums in fp64."""
+    return float(values.sum(-1).sum(dtype=torch.float64))
 
 
 @cache

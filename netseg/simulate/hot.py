@@ -10,12 +10,13 @@ its baseline course by 3 % of a damage of 0.0005.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from jaxtyping import Float
     from torch import Tensor
@@ -28,6 +29,7 @@ SAMPLED = (
     2  # every second cell is looked at, at half the threshold: fields are smooth over a kernel
 )
 AROUND = 3  # cells added around what was found
+STRIDE = 4  # the box grows by so many cells at a time
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -60,6 +62,14 @@ class HotBox:
         """Whether everything is still at baseline."""
         return self.high[0] == self.low[0]
 
+    @property
+    def keeps_off_the_border(self) -> bool:
+        """Whether no cell of the box lies on a side of the grid."""
+        inside = all(
+            a > 0 and b < n for a, b, n in zip(self.low, self.high, self.shape, strict=True)
+        )
+        return self.is_empty or inside
+
     def of(self, values: Float[Tensor, "*m i j k"]) -> Float[Tensor, "*m a b c"]:
         """A view of the box's part of a field."""
         return values[(..., *self.slices)]
@@ -74,8 +84,9 @@ class HotBox:
             where = plane.nonzero()
             if len(where) == 0:
                 return False
-            first = max(0, SAMPLED * int(where[0]) - AROUND)
-            last = min(self.shape[axis], SAMPLED * int(where[-1]) + 1 + AROUND)
+            first = max(0, (SAMPLED * int(where[0]) - AROUND) // STRIDE * STRIDE)
+            last = -(-(SAMPLED * int(where[-1]) + 1 + AROUND) // STRIDE) * STRIDE
+            last = min(self.shape[axis], last)
             self.low[axis] = first if empty else min(self.low[axis], first)
             self.high[axis] = last if empty else max(self.high[axis], last)
         return before != (*self.low, *self.high)
@@ -128,6 +139,7 @@ class Dying:
         inside: State by model name for the cells of the box as it was at `known`.
         outside: State of one cell that stays at baseline.
         known: The box that `inside` belongs to.
+        compiled: Whether each model's step is compiled into one loop.
     """
 
     models: Sequence[DamageModel]
@@ -136,10 +148,17 @@ class Dying:
     inside: dict[str, Tensor]
     outside: dict[str, Tensor]
     known: tuple[slice, slice, slice] | None = None
+    compiled: bool = False
 
     @classmethod
     def start(
-        cls, models: Sequence[DamageModel], box: HotBox, baseline_c: float, like: Tensor
+        cls,
+        models: Sequence[DamageModel],
+        box: HotBox,
+        baseline_c: float,
+        like: Tensor,
+        *,
+        compiled: bool = False,
     ) -> Dying:
         """Nothing has died."""
         cell = like.new_zeros(1, 1, 1)
@@ -149,6 +168,7 @@ class Dying:
             baseline_c=baseline_c,
             inside={},
             outside={m.name: m.start(cell) for m in models},
+            compiled=compiled,
         )
 
     def advance(self, before_k: Tensor, after_k: Tensor, step_s: float) -> None:
@@ -160,8 +180,14 @@ class Dying:
         for model in self.models:
             name = model.name
             self.outside[name] = model.advance(self.outside[name], calm, calm, step_s)
-            if not self.box.is_empty:
-                self.inside[name] = model.advance(self.inside[name], before_c, after_c, step_s)
+            if self.box.is_empty:
+                continue
+            state = self.inside[name]
+            if self.compiled:  # flat, so that boxes of all sizes share one compilation
+                flat = (_laid_flat(t) for t in (state, before_c, after_c))
+                self.inside[name] = _compiled_advance()(model, *flat, step_s).view(state.shape)
+            else:
+                self.inside[name] = model.advance(state, before_c, after_c, step_s)
 
     def perfused(self) -> Tensor:
         """Share of the blood flow left in the box, by the first model."""
@@ -189,3 +215,22 @@ class Dying:
             ]
             state[(..., *place)] = self.inside[name]
         return state
+
+
+def _advance(
+    model: DamageModel, state: Tensor, before_c: Tensor, after_c: Tensor, step_s: float
+) -> Tensor:
+    return model.advance(state, before_c, after_c, step_s)
+
+
+def _laid_flat(values: Tensor) -> Tensor:
+    """A flat copy that is nobody's view: compiled code asks what a view is a view of."""
+    flat = values.new_empty((*values.shape[:-3], values.shape[-3:].numel()))
+    flat.view(values.shape).copy_(values)
+    return flat
+
+
+@cache
+def _compiled_advance() -> Callable[..., Tensor]:
+    """A model's step as one loop; compiled once per model, for fields of any length."""
+    return torch.compile(_advance, dynamic=True)

@@ -11,12 +11,13 @@ the antenna's own pattern (reflections, choke, tail along the shaft) is not in i
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 import torch
 
 from netseg.simulate.applicator import Deposit
+from netseg.simulate.fused import Ripening, total
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +68,7 @@ class MicrowaveAntenna:
         frequency_hz: Frequency.
         efficiency: Share of the generator's power that is absorbed in tissue.
         cell_m3: Volume of a cell.
+        pattern: How the pattern is computed: compiled once it has been asked for often enough.
     """
 
     spread_1_m2: Float[Tensor, "i j k"]
@@ -78,6 +80,7 @@ class MicrowaveAntenna:
     frequency_hz: float
     efficiency: float
     cell_m3: float
+    pattern: Ripening = field(default_factory=lambda: Ripening(function=_pattern))
 
     @classmethod
     def place(
@@ -125,26 +128,40 @@ class MicrowaveAntenna:
 
     def deposit(self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]) -> Deposit:
         """The pattern at this temperature; water that has left absorbs nothing."""
-        temperature = excess_k + self.baseline_c
-        alpha = attenuation_np_m(
-            relative_permittivity(temperature), conductivity_s_m(temperature), self.frequency_hz
-        )
-        alpha = alpha * (1.0 - 0.9 * vapour)
-        pattern = alpha * self.spread_1_m2 * torch.exp(-2.0 * self._way(alpha))
-        total = float(pattern.sum(dtype=torch.float64)) * self.cell_m3
-        return Deposit(per_watt_m3=pattern.mul_(self.efficiency / total))
+        fields = (t.reshape(-1) for t in (self.spread_1_m2, self.shell, self.share))
+        flat = self.pattern(
+            excess_k.reshape(-1), vapour.reshape(-1), *fields, self.shell_cells,
+            shell_m=self.shell_m, baseline_c=self.baseline_c, frequency_hz=self.frequency_hz,
+        )  # fmt: skip
+        pattern = flat.view(excess_k.shape)
+        absorbed = total(pattern) * self.cell_m3
+        return Deposit(per_watt_m3=pattern.mul_(self.efficiency / absorbed))
 
-    def _way(self, alpha: Tensor) -> Tensor:
-        """Attenuation from the antenna to each cell, in nepers."""
-        shell, share = self.shell.reshape(-1), self.share.reshape(-1)
-        flat = alpha.reshape(-1)
-        mean = torch.zeros_like(self.shell_cells)
-        mean.index_add_(0, shell, flat * (1 - share))
-        mean.index_add_(0, shell + 1, flat * share)
-        mean /= self.shell_cells
-        steps = 0.5 * (mean[1:] + mean[:-1]) * self.shell_m
-        way = torch.cat((mean.new_zeros(1), steps.cumsum(0)))
-        return torch.lerp(way[self.shell], way[self.shell + 1], self.share)
+
+def _pattern(
+    excess_k: Tensor,
+    vapour: Tensor,
+    spread_1_m2: Tensor,
+    shell: Tensor,
+    share: Tensor,
+    shell_cells: Tensor,
+    *,
+    shell_m: float,
+    baseline_c: float,
+    frequency_hz: float,
+) -> Tensor:
+    """Alpha G exp(-2 A) of every cell, before it is scaled to the power."""
+    temperature = excess_k + baseline_c
+    alpha = attenuation_np_m(
+        relative_permittivity(temperature), conductivity_s_m(temperature), frequency_hz
+    )
+    alpha = alpha * (1.0 - 0.9 * vapour)
+    mean = torch.zeros_like(shell_cells)
+    mean = mean.index_add(0, shell, alpha * (1 - share)).index_add(0, shell + 1, alpha * share)
+    mean = mean / shell_cells
+    steps = 0.5 * (mean[1:] + mean[:-1]) * shell_m
+    way = torch.cat((mean.new_zeros(1), steps.cumsum(0)))  # nepers to each shell
+    return alpha * spread_1_m2 * torch.exp(-2.0 * torch.lerp(way[shell], way[shell + 1], share))
 
 
 def _square_distance(axes: list[Tensor], point: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.drive import Drive, Timing
 from netseg.simulate.engine import engine_for
+from netseg.simulate.fused import FusedStep
 from netseg.simulate.hot import BoxedLaw, Dying, HotBox
 from netseg.simulate.ledger import Ledger
 from netseg.simulate.renewing import Blood, Renewing
@@ -136,7 +137,10 @@ def run(
         excess_k=heat.clone(),
         equation=Renewing(conduction=own, box=box),
         blood=Blood(rate_1_s=problem.perfusion_1_s, box=box),
-        dying=Dying.start(models, box, problem.baseline_c, heat),
+        dying=Dying.start(
+            models, box, problem.baseline_c, heat, compiled=isinstance(carrier, FusedStep)
+        ),
+        law=law,
     )
     for step in range(steps):
         now = step * timing.step_s
@@ -171,6 +175,7 @@ class State:
         equation: Conduction with the conductivity of the moment.
         blood: Perfusion of the moment.
         dying: Damage.
+        law: Temperature over heat content, in the box.
         highest_k: Largest heat content.
     """
 
@@ -180,6 +185,7 @@ class State:
     equation: Renewing
     blood: Blood
     dying: Dying
+    law: BoxedLaw
     highest_k: float = 0.0
 
 
@@ -187,7 +193,7 @@ def _advance(problem: Problem, state: State, source: Tensor, dt: float, energy: 
     """One Strang step and the damage of it; returns how often conduction was evaluated."""
     box = state.dying.box
     conduction = state.equation.at(state.heat_k, state.excess_k)
-    law = conduction.law
+    law = state.law
     stages = stages_for(dt, state.equation.limit_s / law.steepest(state.highest_k))
     for sink in problem.sinks:
         energy.boundary += sink.draw(source, state.excess_k, problem.cell_m3) * dt
@@ -203,8 +209,8 @@ def _advance(problem: Problem, state: State, source: Tensor, dt: float, energy: 
         state.highest_k = math.nan
     state.dying.advance(before, state.excess_k, dt)
     if not box.is_empty:
-        changed = law.vapour(state.heat_k)
-        state.blood.stop(state.dying.perfused() * (1.0 - box.of(changed)))
+        changed = law.law.vapour(box.of(state.heat_k))
+        state.blood.stop(state.dying.perfused() * (1.0 - changed))
     return stages
 
 
