@@ -188,7 +188,7 @@ class BioheatModel:
             "step_s": self._step_s,
             "precision": str(self._like.dtype).removeprefix("torch."),
             "compute_device": self._like.device.type,
-            "engine": "torch eager",
+            "engine": done.engine,
             "vessels": len(self._vessels),
             **done.run,
         }

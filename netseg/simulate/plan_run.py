@@ -156,6 +156,7 @@ def simulate_plan(
             "cells": int(np.prod(scene.grid.shape)),
             "field_wall_s": field_s,
             "device": like.device.type,
+            "engine": done.engine,
         },
         frames=() if recorder is None else tuple(recorder.frames),
         coverage=None if coverage is None else _volume(coverage, done, Quantity.PROBABILITY),

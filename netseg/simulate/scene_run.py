@@ -51,6 +51,7 @@ class Simulated:
         energy: Energy balance.
         trace: Time series.
         run: Steps, evaluations, pauses: for provenance.
+        engine: What computed it, where there is a choice.
         coverage: Probability per cell that tissue dies, where the physics knows it of one run.
         facts: What else a reader of the zone wants to know, by name.
     """
@@ -62,6 +63,7 @@ class Simulated:
     energy: Ledger
     trace: Mapping[str, tuple[float | None, ...]]
     run: Mapping[str, int]
+    engine: str = "torch eager"
     coverage: Float[np.ndarray, "i j k"] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -154,6 +156,7 @@ def _heated(
             "cell_updates": outcome.updates * cells,
             "pauses": outcome.pauses,
         },
+        engine=outcome.engine,
     )
 
 

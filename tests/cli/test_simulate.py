@@ -81,6 +81,7 @@ def test_a_plan_becomes_maps_zone_pictures_and_a_record(
     assert run["cell_updates_per_s"] == pytest.approx(rate, rel=1e-5)
     assert run["field_wall_s"] <= run["wall_s"]
     assert run["device"] == "cpu"
+    assert run["engine"] == "torch eager"  # too small a run to compile anything for
     mask = nib.load(out / "zone.nii.gz")
     inside = np.asarray(mask.dataobj).astype(bool)
     assert inside.sum() * 0.027 == pytest.approx(zone["volume_ml"], rel=0.15)
