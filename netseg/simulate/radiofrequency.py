@@ -12,15 +12,12 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import torch
-
 from netseg.simulate.applicator import Deposit
 from netseg.simulate.circuit import Circuit, Connection, Wired, solve_circuit
 from netseg.simulate.coarse import Coarsening, coarsening
 from netseg.simulate.control import connections_for
 from netseg.simulate.control.wanted import electrode_name
 from netseg.simulate.diffusion import FACES, Diffusion
-from netseg.simulate.electric import UnitField, unit_field
 from netseg.simulate.needle import LineKernel
 
 if TYPE_CHECKING:
@@ -224,40 +221,3 @@ def build_rfa(
         rise_1_k=tissue.sigma_rise_1_k,
         baseline_c=tissue.baseline_c,
     )
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class RadiofrequencyNeedles:
-    """Needles at one common potential. Remembers its last potential, to start from it.
-
-    Attributes:
-        kernels: One per needle.
-        sigma_s_m: Conductivity at 37 C per cell.
-        spacing_mm: Cell sizes.
-        rise_1_k: Relative rise of conductivity per kelvin.
-        tolerance: Residual of the field solve; zones agree with 1e-3 to half a percent.
-        last: The last solution.
-    """
-
-    kernels: tuple[LineKernel, ...]
-    sigma_s_m: Float[Tensor, "i j k"]
-    spacing_mm: tuple[float, float, float]
-    rise_1_k: float = 0.015
-    tolerance: float = 5e-3
-    last: UnitField | None = field(default=None)
-
-    def deposit(self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]) -> Deposit:
-        """Joule heat per watt, and the impedance, in tissue of this state."""
-        sigma = heated_conductivity(self.sigma_s_m, excess_k, vapour, rise_1_k=self.rise_1_k)
-        start = torch.zeros_like(sigma) if self.last is None else self.last.potential
-        self.last = unit_field(
-            Diffusion.assemble(sigma, self.spacing_mm),
-            [(kernel, kernel.link(sigma)) for kernel in self.kernels],
-            cell_m3=self.spacing_mm[0] * self.spacing_mm[1] * self.spacing_mm[2] * 1e-9,
-            start=start,
-            tolerance=self.tolerance,
-        )
-        return Deposit(
-            per_watt_m3=self.last.joule_w_m3 / self.last.conductance_s,
-            impedance_ohm=self.last.impedance_ohm,
-        )

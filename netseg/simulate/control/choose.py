@@ -134,7 +134,8 @@ def _controller(
     if in_turn:
         energy |= {"ways": ways, "first_way": 0 if ways else first_alone}
     _require_known(kind, wanted, set(energy) | OURS)
-    return kind(**energy, **wanted.settings)
+    numbers: dict[str, Any] = {**energy, **wanted.settings}
+    return kind(**numbers)
 
 
 def _by_voltage(protocol: AblationProtocol, wanted: Wanted, *, in_turn: bool) -> dict[str, Any]:

@@ -165,7 +165,9 @@ def _require_electrodes(protocol: AblationProtocol, phase: Wanted) -> None:
         raise StudyRejectedError(
             Code.SIMULATION_REFUSED,
             f"{phase.where}{named} needs electrodes; "
-            + ("a microwave antenna has none." if physics == "mwa" else f"{physics} is not heated."),
+            + (
+                "a microwave antenna has none." if physics == "mwa" else f"{physics} is not heated."
+            ),
             hint="Use `controller: constant` with power_w."
             if protocol.modality is AblationModality.MWA
             else f"{physics} has no generator of this kind.",
