@@ -185,6 +185,9 @@ class MicrowavePattern:
 class RadiofrequencyPattern:
     """Needles at one common voltage, ground at the sides.
 
+    Solved on the grid of the heat; the solver may take a coarser one for large fields
+    (`coarse.Coarsening`), which moves powers by a percent or so.
+
     Attributes:
         posed: The needles' kernels.
         sigma_s_m: Conductivity at 37 C per cell.

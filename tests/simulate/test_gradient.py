@@ -20,6 +20,7 @@ from netseg.domain import (
 )
 from netseg.domain.errors import FrameMismatchError
 from netseg.simulate import load_device, load_tissue
+from netseg.simulate.adjoint_sweep import Sweep
 from netseg.simulate.damage import damage_model
 from netseg.simulate.gradient import DifferentiableBioheat, Settings, differentiate, heat_run
 from netseg.simulate.pose import tangent
@@ -33,6 +34,7 @@ DOUBLE = torch.zeros((), dtype=torch.float64)
 EXACT = Settings(tolerance=1e-10, cooling_s=5.0)
 ARRHENIUS = damage_model("arrhenius")
 BAR = 1e-3  # relative error that the reference allows
+FINE = 3e-6  # what is reached where nothing boils; finds small terms that are missing
 
 
 def grid(n, h, frame="x"):
@@ -89,7 +91,7 @@ CASES = {
         "mwa_generic_14g",
         AblationProtocol(modality=MWA, duration_s=30.5, power_w=110.0),
     ),
-    "watts": ("rfa_cooled_17g_30mm", AblationProtocol(modality=RFA, duration_s=30.5, power_w=50.0)),
+    "watts": ("rfa_cooled_17g_30mm", AblationProtocol(modality=RFA, duration_s=30.5, power_w=40.0)),
     "volts": ("rfa_cooled_17g_30mm", AblationProtocol(modality=RFA, duration_s=30.5, voltage_v=70)),
 }
 
@@ -100,7 +102,7 @@ CASES = {
 def test_the_gradient_is_that_of_central_differences(case):
     """Tip, direction, drive and duration; boiling in the volts' case. Decisions are held."""
     device, protocol = CASES[case]
-    n = 20 if case == "microwave" else 24
+    n, bar = 20 if case == "microwave" else 24, FINE if case == "watts" else BAR
     start = scene(device, n=n)
     cover = cover_of(start.grid)
     _, slopes, decided = differentiate(
@@ -116,12 +118,12 @@ def test_the_gradient_is_that_of_central_differences(case):
     for axis in (0, 2):
         e = np.eye(3)[axis]
         measured = central(lambda s, e=e: score(scene(device, tip=TIP + s * e, n=n)), 1e-4)
-        assert tip[axis] == pytest.approx(measured, abs=BAR * np.linalg.norm(tip))
+        assert tip[axis] == pytest.approx(measured, abs=bar * np.linalg.norm(tip))
         across = e - (e @ ALONG) * ALONG
         measured = central(
             lambda s, a=across: score(scene(device, direction=ALONG + s * a, n=n)), 1e-5
         )
-        assert turned @ across == pytest.approx(measured, abs=BAR * np.linalg.norm(turned))
+        assert turned @ across == pytest.approx(measured, abs=bar * np.linalg.norm(turned))
     name = "voltage_v" if protocol.power_w is None else "power_w"
     unit_drive = getattr(protocol, name)
     measured = central(
@@ -202,6 +204,19 @@ def test_what_was_forgotten_is_run_again_to_the_same_gradient():
     assert kept[0] == again[0]
     assert torch.equal(kept[1].tips[0], again[1].tips[0])
     assert kept[1].duration_s == again[1].duration_s
+
+
+@pytest.mark.parametrize(("keep_bytes", "runs"), [(1 << 30, 1), (0, 2)])
+def test_the_way_back_repeats_no_step_or_each_step_once(keep_bytes, runs):
+    """Evaluations of the conduction operator, forward and for the way back."""
+    device, protocol = CASES["microwave"]
+    start = scene(device)
+    settings = dataclasses.replace(EXACT, keep_bytes=keep_bytes)
+    run = heat_run(start, protocol, ARRHENIUS, like=DOUBLE, settings=settings)
+    _, bar = cover_of(start.grid).score(ARRHENIUS, run.forward())
+    Sweep(run, bar).back()
+    assert run.updates == runs * sum(run.schedule.stages)
+    assert len(run.saved) == math.ceil(run.steps / round(math.sqrt(run.steps)))
 
 
 def test_the_run_that_is_differentiated_is_the_solvers_run():
