@@ -169,7 +169,8 @@ def stage_field(
         faces: See `IceField`.
         inverse_capacity: See `IceField`.
         bends: The law: start, plateau's length, slope on it, slope in ice.
-        share: How much of now, before, first, the rate and the first rate goes into the result.
+        share: How much of now, before, the rate and the first rate goes into the result; what is
+            left of one goes to first.
 
     Returns:
         The rate, without ghost cells.
@@ -183,8 +184,9 @@ def stage_field(
     rate = rate + fj[:, 1:] * (p[IN, 2:, IN] - m) - fj[:, :-1] * (m - p[IN, :-2, IN])
     rate = rate + fk[:, :, 1:] * (p[IN, IN, 2:] - m) - fk[:, :, :-1] * (m - p[IN, IN, :-2])
     rate = rate * inverse_capacity
-    new = share[0] * now[IN, IN, IN] + share[1] * before[IN, IN, IN]
-    new = new + share[2] * first[IN, IN, IN] + share[3] * rate + share[4] * first_rate
+    base = first[IN, IN, IN]  # as changes since the start: weights of one sum exactly to one
+    new = share[0] * (now[IN, IN, IN] - base) + share[1] * (before[IN, IN, IN] - base)
+    new = base + (new + share[2] * rate + share[3] * first_rate)
     out[IN, IN, IN] = new
     return rate
 
@@ -234,17 +236,17 @@ class Kernels:
     blood: Callable[..., tuple[Tensor, Tensor, Tensor]] = blood_field
 
 
-def rkl2_shares(stage: int, stages: int, step_s: float) -> tuple[float, float, float, float, float]:
-    """Weights of now, before, first, rate and first rate (Meyer et al. 2014, equation 17)."""
+def rkl2_shares(stage: int, stages: int, step_s: float) -> tuple[float, float, float, float]:
+    """Weights of now, before, rate and first rate (Meyer et al. 2014, equation 17)."""
     if stages == 1:
-        return 1.0, 0.0, 0.0, step_s, 0.0
+        return 1.0, 0.0, step_s, 0.0
     w1 = 4.0 / (stages * stages + stages - 2)
     if stage == 1:
-        return 1.0, 0.0, 0.0, w1 / 3.0 * step_s, 0.0
+        return 1.0, 0.0, w1 / 3.0 * step_s, 0.0
     mu = (2 * stage - 1) / stage * _b(stage) / _b(stage - 1)
     nu = -(stage - 1) / stage * _b(stage) / _b(stage - 2)
     rate = mu * w1 * step_s
-    return mu, nu, 1.0 - mu - nu, rate, -(1.0 - _b(stage - 1)) * rate
+    return mu, nu, rate, -(1.0 - _b(stage - 1)) * rate
 
 
 def _b(stage: int) -> float:
@@ -314,15 +316,17 @@ class IceStepper:
                 out, now, before, first, first_rate, whole.faces, inverse, bends,
                 inverse.new_tensor(shares),
             )  # fmt: skip
-            watt = self._draw(now, gas_k, rate if stage == 1 else None, out, shares[3])
+            watt = self._draw(now, gas_k, rate if stage == 1 else None, out, shares[2])
             if stage == 1:
                 first_rate, first_watt = rate, watt
-            sums = shares[0] * passed + shares[1] * passed_before + shares[3] * watt
-            passed_before, passed = passed, sums + shares[4] * first_watt
+            sums = shares[0] * passed + shares[1] * passed_before + shares[2] * watt
+            passed_before, passed = passed, sums + shares[3] * first_watt
             if before is not first:
                 self.spare.append(before)
             before, now = now, out
-        self.spare.extend(f for f in (first, before) if f is not now)
+        self.spare.append(first)
+        if before is not first:
+            self.spare.append(before)
         self.heat = now
         return passed
 

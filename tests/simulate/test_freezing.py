@@ -93,6 +93,16 @@ def test_energy_balances_through_freezing_and_thawing():
     assert done.drawn_j == pytest.approx((energy.coolant,))
 
 
+def test_energy_balances_when_a_thaw_is_so_slow_that_one_stage_does():
+    """Explicit steps between the long ones of two freezes."""
+    tissue, probes = scene(h=3.0, n=28)
+    freezing = Phase(duration_s=100.0, probe_c=ARGON_C)
+    phases = (freezing, Phase(duration_s=160.0, probe_c=None), Phase(duration_s=60.0, probe_c=15.0))
+    done = freeze(tissue, probes, FreezeThaw(phases=(*phases, freezing)), step_s=2.0)
+    assert done.updates < 5 * done.steps
+    assert done.energy.balance_error < 1e-5
+
+
 def test_ice_takes_latent_heat_with_it():
     """A millilitre frozen from 272 to 265 K: 1.079 g of 250 J/g."""
     tissue, probes = scene()
