@@ -35,7 +35,7 @@ class MotionPrior:
         turn_deg: Standard deviation of the turn about each axis.
         breath_mm: Least and most shift along the body's axis, up or down.
         shift_mm: Standard deviation of the shift along each other axis.
-        bend_mm: Largest bending displacement.
+        bend_mm: Largest bending displacement within the field of view.
         bend_scale_mm: Correlation length of the bending.
         contraction: Linear shrinkage c of the tissue inside a zone, 0 ... 0.4.
     """
@@ -166,8 +166,7 @@ def draw_motion(
 
     Args:
         over: Grid of the control scan; the bending is drawn over its field of view.
-        organ_mm: Points all over the organ: the turn is about their centroid, and the bending's
-            largest displacement is reached near one of them.
+        organ_mm: Points all over the organ: the turn is about their centroid.
         prior: How much.
         rng: Source of chance.
     """
@@ -186,9 +185,7 @@ def draw_motion(
     bend = np.stack(
         [ndimage.gaussian_filter(rng.normal(size=grid.shape), sigma) for _ in range(3)], axis=-1
     )
-    knots = np.unique(np.rint(grid.to_index(organ_mm)).astype(int), axis=0)
-    knots = np.clip(knots, 0, np.array(grid.shape) - 1)
-    longest = float(np.linalg.norm(bend[tuple(knots.T)], axis=-1).max())
+    longest = float(np.linalg.norm(bend, axis=-1).max())
     bend *= prior.bend_mm / max(longest, 1e-12)
     return TrueMotion(matrix=matrix, bend_grid=grid, bend_mm=bend.astype(np.float64))
 

@@ -96,7 +96,7 @@ class ClassicZone:
             part, found[number] = seen
             inside |= part
         inside = ndimage.binary_fill_holes(inside)
-        without = _without_zone(inside, lesions)
+        without = [n for n in _untouched(inside, lesions) if n not in found]
         if len(without) == len(lesions.values):
             raise _not_seen(without)
         _require_no_leak(inside, liver, control.grid)
@@ -219,7 +219,7 @@ def _mostly(inside: Bool[np.ndarray, "i j k"], lesions: LabelMap, number: int) -
     return bool(2 * np.count_nonzero(inside & lesion) > np.count_nonzero(lesion))
 
 
-def _without_zone(inside: Bool[np.ndarray, "i j k"], lesions: LabelMap) -> list[int]:
+def _untouched(inside: Bool[np.ndarray, "i j k"], lesions: LabelMap) -> list[int]:
     seen = set(np.unique(lesions.labels[inside]).tolist())
     return [n for n in lesions.values if n not in seen]
 

@@ -18,6 +18,7 @@ ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are
 ASTRAY_MM = 6.0  # how far the lesions may lie from where they were registered to
 RING_MM = (10.0, 40.0)  # from the lesion: where the liver's value is read
 LEAK_MM = 3.0  # what is thinner than twice this and hangs on the zone is no zone
+THREAD_MM = 2.0  # the same once the border has settled
 ROUNDS = 4  # of reading both sides of the border and moving it
 STEP_MM = 3.0  # how far one round may move it
 SEEN = 2.5  # spreads of the liver by which a zone must differ from it
@@ -179,13 +180,25 @@ def _rough(
 ) -> Bool[np.ndarray, "i j k"]:
     """What looks like zone and hangs together with the lesion, without ducts and vessels."""
     region = (like_zone | gas) & scene.liver
-    radius = max(1, round(LEAK_MM / scene.spacing_mm))
+    thick = _without_threads(region, LEAK_MM / scene.spacing_mm, scene.seed, near)
+    if not thick.any():
+        thick = _touching(region, scene.seed, near)
+    return ndimage.binary_fill_holes(thick) & scene.liver
+
+
+def _without_threads(
+    region: Bool[np.ndarray, "i j k"],
+    radius: float,
+    seed: Bool[np.ndarray, "i j k"],
+    near: Bool[np.ndarray, "i j k"],
+) -> Bool[np.ndarray, "i j k"]:
+    """The parts at the seed without what is thinner than twice `radius` voxels and hangs on them."""
     away = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1, 1:-1]
-    core = _touching(away > radius, scene.seed, near)
+    core = _touching(away > radius, seed, near)
     if not core.any():
-        return ndimage.binary_fill_holes(_touching(region, scene.seed, near))
-    grown = ndimage.distance_transform_edt(~core) <= radius + 1
-    return ndimage.binary_fill_holes(grown & region) & scene.liver
+        return core
+    grown: Bool[np.ndarray, "i j k"] = ndimage.distance_transform_edt(~core) <= radius + 1
+    return grown & region
 
 
 def _touching(
@@ -214,6 +227,8 @@ def _settled(
     slope = ndimage.gaussian_gradient_magnitude(calm, 0.5) / scene.spacing_mm
     inside, field = rough, np.zeros_like(calm)
     bubbles = gas & rough
+    from_rough = ndimage.distance_transform_edt(~rough) * scene.spacing_mm
+    allowed = scene.liver & (from_rough <= STEP_MM)
     for _ in range(ROUNDS):
         distance = _distance_mm(inside, scene.spacing_mm)
         middle, half = half_way(calm, distance, scene.liver, levels, scene.spacing_mm)
@@ -222,11 +237,15 @@ def _settled(
         level = np.clip(-sign * (calm - middle) / steep, -STEP_MM, STEP_MM)
         field = np.where(np.abs(distance) <= STEP_MM, level, distance).astype(np.float32)
         field[bubbles] = np.minimum(field[bubbles], -scene.spacing_mm / 2)
-        new = _touching((field < 0) & scene.liver, inside, inside)
+        new = _touching((field < 0) & allowed, inside, inside)
         new = ndimage.binary_fill_holes(new) & scene.liver
         if not new.any():
             break
         inside = new
+    thick = _without_threads(inside, THREAD_MM / scene.spacing_mm, inside, inside)
+    inside = thick if thick.any() else inside
+    taken = ~inside & (field < 0)  # a thread cut off, or beyond what was allowed
+    field[taken] = scene.spacing_mm / 2
     apart = ~ndimage.binary_dilation(inside, iterations=2)
     field[apart] = np.maximum(field[apart], scene.spacing_mm)
     held = inside & (field >= 0)  # a hole that was filled
