@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from netseg.domain.ablation import AblationModality
+from netseg.domain.codes import Code
+from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.conductivity import varying_conductivity
 from netseg.simulate.control import controller_for
 from netseg.simulate.coolant import Coolant
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
     from netseg.domain.ablation import AblationProtocol
     from netseg.simulate.applicator import Applicator
-    from netseg.simulate.control import Controller
+    from netseg.simulate.control import Controller, Memory, Reading
     from netseg.simulate.damage import DamageModel
     from netseg.simulate.drive import Timing
     from netseg.simulate.needle import Needle
@@ -77,6 +79,35 @@ class HeatingParts:
         return run(self.equation, self.source, self.controller, self.damage, self.stepper, progress)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithinDevice:
+    """A generator that is asked for no more than its devices give.
+
+    Attributes:
+        controller: Who decides.
+        most_w: Of all probes together.
+    """
+
+    controller: Controller
+    most_w: float
+
+    def power_w(self, reading: Reading, memory: Memory) -> tuple[float, Memory]:
+        """What the controller wants.
+
+        Raises:
+            StudyRejectedError: If that is more than there is.
+        """
+        power, memory = self.controller.power_w(reading, memory)
+        if power > self.most_w:
+            raise StudyRejectedError(
+                Code.SIMULATION_REFUSED,
+                f"after {reading.time_s:g} s the generator would need {power:.0f} W; the devices "
+                f"give at most {self.most_w:.0f} W.",
+                hint="Lower voltage_v or power_w.",
+            )
+        return power, memory
+
+
 def heating_parts(
     scene: Scene,
     protocol: AblationProtocol,
@@ -98,10 +129,11 @@ def heating_parts(
         StudyRejectedError: If probes do not fit the protocol, or something cannot be placed.
     """
     equation, source = equation_and_source(scene, protocol, like=like)
+    most_w = sum(p.device.max_power_w for p in scene.probes)
     return HeatingParts(
         equation=equation,
         source=source,
-        controller=controller_for(protocol),
+        controller=WithinDevice(controller=controller_for(protocol), most_w=most_w),
         damage=damage,
         stepper=stepper,
     )

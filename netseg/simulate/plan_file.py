@@ -118,10 +118,11 @@ def parse_plan(document: object) -> SimulationPlan:
             f"step_s must be at most {LONGEST_STEP_S:g}, or the generator reacts too late; "
             f"got {step_s:g}.",
         )
+    tissue = read_tissue(plan.get("tissue", "liver_in_vivo"), "plan")
     return SimulationPlan(
         grid=read_grid(plan["grid"]) if "grid" in plan else None,
-        tissue=read_tissue(plan.get("tissue", "liver_in_vivo"), "plan"),
-        labelled=read_labels(plan.get("labels", {})),
+        tissue=tissue,
+        labelled=read_labels(plan.get("labels", {}), tissue),
         vessels=tuple(
             read_vessel(v, n) for n, v in enumerate(sequence(plan.get("vessels", []), "vessels"))
         ),

@@ -29,6 +29,16 @@ if TYPE_CHECKING:
 
 PROBE_KEYS = ("id", "device", "tip_mm", "direction", "active_length_mm")
 MOST_CELLS = 512**3
+PER_CELL = {"k_w_mk", "rho_kg_m3", "c_j_kgk", "perfusion_1_s", "sigma_s_m", "name", "source"}
+PLAUSIBLE = {  # wide: what lies outside is a slip of units, such as kelvin or ml per minute
+    "baseline_c": (0.0, 45.0, "C"),
+    "k_w_mk": (0.01, 50.0, "W/(m K)"),
+    "rho_kg_m3": (100.0, 5000.0, "kg/m3"),
+    "c_j_kgk": (100.0, 10_000.0, "J/(kg K)"),
+    "perfusion_1_s": (0.0, 0.5, "1/s"),
+    "sigma_s_m": (1e-6, 20.0, "S/m"),
+    "boil_c": (60.0, 150.0, "C"),
+}
 SHAFT_MM = 100.0  # two needles may not cross over this length from their tips
 
 
@@ -68,19 +78,46 @@ def read_tissue(document: object, where: str) -> Tissue:
     """
     if isinstance(document, str):
         return load_tissue(document)
-    return Tissue.parse(mapping(document, f"{where}.tissue"), where)
+    tissue = Tissue.parse(mapping(document, f"{where}.tissue"), where)
+    for key, (low, high, unit) in PLAUSIBLE.items():
+        value = getattr(tissue, key)
+        if not low <= value <= high:
+            raise StudyRejectedError(
+                Code.CONFIG_RANGE,
+                f"{where}: {key} of living or excised tissue lies between {low:g} and {high:g} "
+                f"{unit}; got {value:g}.",
+                hint="Check the unit.",
+            )
+    return tissue
 
 
-def read_labels(document: object) -> dict[int, Tissue]:
+def read_labels(document: object, around: Tissue) -> dict[int, Tissue]:
     """The tissue behind each number of a label image; 0 is the plan's own tissue.
 
+    Args:
+        document: What the plan says under `labels`.
+        around: The plan's own tissue. Baseline, boiling, freezing and the rise of conductivity with
+            temperature are one law for all cells: its.
+
     Raises:
-        StudyRejectedError: If a key is no label number, or stands for two tissues.
+        StudyRejectedError: If a key is no label number, or stands for two tissues, or a tissue asks
+            for a law of its own.
     """
     labels: dict[int, Tissue] = {}
-    for key, tissue in mapping(document, "labels").items():
+    for key, given in mapping(document, "labels").items():
         number = _label(key, "labels", least=1, taken=labels)
-        labels[number] = read_tissue(tissue, f"label {number}")
+        tissue = read_tissue(given, f"label {number}")
+        stated = set(given) if isinstance(given, dict) else {f.name for f in fields(Tissue)}
+        for law in sorted(stated - PER_CELL):
+            if getattr(tissue, law) != getattr(around, law):
+                raise StudyRejectedError(
+                    Code.SIMULATION_REFUSED,
+                    f"label {number}: {law} is {getattr(tissue, law):g}, that of the plan's tissue "
+                    f"{getattr(around, law):g}; cells differ in "
+                    f"{', '.join(sorted(PER_CELL - {'name', 'source'}))} alone.",
+                    hint=f"Leave {law} out, or give both tissues the same.",
+                )
+        labels[number] = tissue
     return labels
 
 

@@ -33,6 +33,8 @@ PROTOCOL_KEYS = (
     "pulses", "pairs",
 )  # fmt: skip
 LONGEST_S = 4 * 3600.0
+MOST_RFA_V = 500.0  # generators give some 150 V
+MAY_BE_ZERO = {"off_s", "rest_s", "start_w", "ramp_w_min", "restart_s", "derivative_s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +157,14 @@ def _settings(given: Mapping[Any, Any], modality: AblationModality) -> dict[str,
     for key in under:
         if key not in own:
             raise unknown_key("protocol.settings", key, own or ("none",))
-    return {str(k): number(v, f"protocol.{k}") for k, v in {**inline, **under}.items()}
+    return {str(k): _own_number(v, f"protocol.{k}", k) for k, v in {**inline, **under}.items()}
+
+
+def _own_number(value: object, where: str, key: str) -> float:
+    """A generator's number: none of them is negative, few may be zero."""
+    if key in MAY_BE_ZERO and number(value, where) == 0:
+        return 0.0
+    return positive(value, where)
 
 
 def _own_numbers(controller: object, modality: AblationModality) -> tuple[str, ...]:
@@ -206,9 +215,13 @@ def _phase(
         elif key == "probes":
             phase[key] = tuple(_electrode(v, spot, probe_ids) for v in sequence(value, spot))
         elif key == "settings":
-            phase[key] = {k: number(v, f"{spot}.{k}") for k, v in mapping(value, spot).items()}
-        else:
+            phase[key] = {
+                k: _own_number(v, f"{spot}.{k}", k) for k, v in mapping(value, spot).items()
+            }
+        elif key == "probe_c" or key in ENERGY:  # the physics says what these may be
             phase[key] = number(value, spot)
+        else:
+            phase[key] = _own_number(value, spot, key)
     return phase
 
 
@@ -255,6 +268,13 @@ def _require_sense(given: Mapping[Any, Any], drives: Drives, protocol: AblationP
             raise StudyRejectedError(
                 Code.SIMULATION_REFUSED, f"{physics} needs the number of pulses per pair: `pulses`."
             )
+    volts = [protocol.voltage_v, *(p.get("voltage_v") for p in protocol.schedule)]
+    most_v = max((v for v in volts if v is not None), default=0.0)
+    if protocol.modality is AblationModality.RFA and most_v > MOST_RFA_V:
+        raise StudyRejectedError(
+            Code.CONFIG_RANGE,
+            f"voltage_v of rfa is at most {MOST_RFA_V:g} (effective); got {most_v:g}.",
+        )
     every = [p for p in protocol.schedule if not p.get("off")]
     for phase in every or [{}]:
         named = [k for k in drives.energy if k in phase]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +13,7 @@ import torch
 
 from netseg.domain.ablation import AblationModality, AblationZone, Evidence
 from netseg.domain.codes import Code
-from netseg.domain.errors import GridMismatchError, StudyRejectedError
+from netseg.domain.errors import EnvironmentFaultError, GridMismatchError, StudyRejectedError
 from netseg.domain.grid import describe
 from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
 from netseg.simulate.contraction import EX_VIVO, IN_VIVO, contracted
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from netseg.simulate.plan_file import SimulationPlan
     from netseg.simulate.scene_run import Simulated
 
+BYTES_PER_CELL = 200  # some fifty fields in single precision
 LIKE_MM = 0.01  # a plan's own grid and a label image agree when their cells differ by no more
 
 
@@ -180,7 +183,32 @@ def plan_scene(plan: SimulationPlan, tissue: LabelMap | None = None) -> Scene:
         ramps=dict(plan.ramps),
     )
     require_reach(scene)
+    _require_room(scene.grid)
     return scene
+
+
+def _require_room(grid: Grid) -> None:
+    """Refuse a grid that this machine cannot hold, before it is killed for trying.
+
+    Raises:
+        EnvironmentFaultError: OUT_OF_MEMORY.
+    """
+    needed, there = math.prod(grid.shape) * BYTES_PER_CELL, memory_bytes()
+    if there is not None and needed > there:
+        raise EnvironmentFaultError(
+            Code.OUT_OF_MEMORY,
+            f"{describe(grid)} need about {needed / 1e9:.0f} GB; this machine has "
+            f"{there / 1e9:.0f} GB.",
+            hint="Use larger cells, or a smaller box around the needles.",
+        )
+
+
+def memory_bytes() -> int | None:
+    """Physical memory of the machine; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return None
 
 
 def shrunk(plan: SimulationPlan, done: Simulated) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import yaml
 
-from netseg.domain import Grid, LabelMap, StudyRejectedError, UsageError
+from netseg.domain import EnvironmentFaultError, Grid, LabelMap, StudyRejectedError, UsageError
 from netseg.simulate import parse_plan, read_plan, simulate_plan
 from netseg.simulate.plan_parts import gap_mm
 
@@ -83,6 +83,21 @@ def test_labels_bring_their_own_tissue():
     inside = simulate_plan(parse_plan(document), label_map(labels)).zone.mask.inside
     mirrored = inside[::-1]
     assert inside[16:].sum() < 0.8 * mirrored[16:].sum()
+
+
+def test_a_generator_gives_no_more_than_its_devices_have():
+    """150 V over some 80 ohm are 280 W; the needle takes 200."""
+    protocol = {"modality": "rfa", "duration_s": 60, "voltage_v": 150}
+    with pytest.raises(
+        StudyRejectedError, match=r"would need [23].. W; the devices give at most 200"
+    ):
+        simulate_plan(parse_plan(plan(protocol=protocol)))
+
+
+def test_a_grid_that_no_machine_can_hold_is_refused(monkeypatch):
+    monkeypatch.setattr("netseg.simulate.plan_run.memory_bytes", lambda: 1_000_000)
+    with pytest.raises(EnvironmentFaultError, match="need about 0 GB; this machine has 0 GB"):
+        simulate_plan(parse_plan(plan()))
 
 
 def test_a_label_without_properties_is_refused():
@@ -187,6 +202,21 @@ REFUSED = {
         schedule=[{"duration_s": 60, "power_w": 0}]
     ),
     "no controller is called 'impedence'": rfa(controller="impedence"),
+    "protocol.rise must be a positive number; got -0.2": rfa(controller="impedance", rise=-0.2),
+    "protocol.off_s must be a positive number; got -3": rfa(controller="impedance", off_s=-3),
+    "voltage_v of rfa is at most 500": {
+        "protocol": {"modality": "rfa", "duration_s": 60, "voltage_v": 1e6}
+    },
+    "baseline_c of living or excised tissue lies between 0 and 45 C; got 310.*unit": {
+        "tissue": {"baseline_c": 310}
+    },
+    "k_w_mk of living or excised tissue lies between 0.01 and 50": {"tissue": {"k_w_mk": 520}},
+    "label 2: baseline_c is 20, that of the plan's tissue 37": {"labels": {2: "liver_ex_vivo"}},
+    "label 2: water_fraction is 0.5, .*; cells differ in c_j_kgk, k_w_mk": {
+        "labels": {2: {"water_fraction": 0.5}}
+    },
+    "pulsed 2: unknown key 'liver'; known are tissue, tumour": {"pulsed": {2: "liver"}},
+    "pulsed 0.open_s_m must be a number; got nothing": {"pulsed": {0: {"intact_s_m": 0.1}}},
     "ensemble must be a whole number from 0 to 4096; got -1": {"ensemble": -1},
     "ensemble must be a whole number from 0 to 4096; got 2.5": {"ensemble": 2.5},
     "certified must be a mapping; got 'yes please'": {"certified": "yes please"},
