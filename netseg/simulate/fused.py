@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 WORTH_UPDATES = 1.0e9
 """Cell updates (cells times control steps) from which compilation pays: a cold compilation costs as
 much as about a thousand million eager updates on one core."""
-AFTER_UPDATES = 2.5e7
-"""Cells of eager work after which `Ripening` compiles: twelve patterns of 128^3 cells."""
+AFTER_UPDATES = 5.0e7
+"""Cells of eager work after which `Ripening` compiles: 24 antenna patterns of 128^3 cells."""
 COMPILERS = ("g++", "clang++", "c++")
 
 
@@ -366,4 +367,6 @@ def total(values: Float[Tensor, "*n m"]) -> float:
 @cache
 def _compiled(function: Callable[..., object]) -> Callable[..., object]:
     """A function as one loop; compiled at its first call for each shape."""
-    return torch.compile(function, dynamic=False)
+    with warnings.catch_warnings():  # torch's own compiler imports what torch deprecates
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        return torch.compile(function, dynamic=False)

@@ -1,0 +1,89 @@
+"""How long does a whole treatment take?
+
+python experiments/heat_speed/treatment.py [--device mwa_generic_14g] [--power 60] [--cells 128]
+
+The same treatment is run twice in one process: the first run pays the compilations, the second does
+not. Processor time stands beside wall time, which other work on the machine stretches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from netseg.domain import AblationProtocol, Grid, PointMm
+from netseg.simulate import load_device, load_tissue
+from netseg.simulate.control import controller_for
+from netseg.simulate.damage import damage_model
+from netseg.simulate.drive import Timing
+from netseg.simulate.scene import PlacedProbe, Scene, assemble
+from netseg.simulate.solver import run
+
+
+def treated(given: argparse.Namespace) -> dict:
+    """One run, timed from the assembled problem to the damage of every cell."""
+    n, h = given.cells, given.spacing
+    affine = np.diag([h, h, h, 1.0])
+    affine[:3, 3] = -(n - 1) / 2 * h
+    device = load_device(given.device)
+    probe = PlacedProbe(
+        id="A", device=device, tip_mm=PointMm(0.3, 0.1, -0.5 * device.active_length_mm),
+        direction=(0.0, 0.0, 1.0), active_length_mm=device.active_length_mm,
+    )  # fmt: skip
+    protocol = AblationProtocol(
+        modality=device.modality, duration_s=given.seconds, power_w=given.power,
+        controller="impedance" if device.modality.value == "rfa" else "constant",
+    )  # fmt: skip
+    scene = Scene(
+        grid=Grid((n, n, n), affine, frame_uid="x"), probes=(probe,),
+        tissue=load_tissue("liver_in_vivo"),
+    )  # fmt: skip
+    start = time.perf_counter()
+    problem, applicator = assemble(scene, protocol, like=torch.zeros(()))
+    assembled = time.perf_counter() - start
+    wall, used = time.perf_counter(), time.process_time()
+    outcome = run(
+        problem, applicator, controller_for(protocol), [damage_model(m) for m in given.damage],
+        Timing(duration_s=given.seconds), engine=given.engine,
+    )  # fmt: skip
+    return {
+        "device": given.device, "power_w": given.power, "seconds": given.seconds,
+        "cells": f"{n}^3", "spacing_mm": h, "damage": given.damage, "threads": torch.get_num_threads(),
+        "engine": outcome.engine, "assemble_s": round(assembled, 2),
+        "wall_s": round(time.perf_counter() - wall, 2), "cpu_s": round(time.process_time() - used, 2),
+        "steps": outcome.steps, "updates": outcome.updates,
+        "mupdates_per_cpu_s": round(outcome.updates * n**3 / (time.process_time() - used) / 1e6),
+        "balance_error": outcome.energy.balance_error,
+        "hottest_c": round(float(outcome.hottest_k.max()) + problem.baseline_c, 1),
+    }  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run twice and record."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--device", default="mwa_generic_14g")
+    parser.add_argument("--power", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=600.0)
+    parser.add_argument("--cells", type=int, default=128)
+    parser.add_argument("--spacing", type=float, default=1.0)
+    parser.add_argument("--damage", nargs="+", default=["arrhenius"])
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path)
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(given.threads)
+    rows = []
+    for turn in ("with compilation", "compiled before"):
+        rows.append({"turn": turn, **treated(given)})
+        print(json.dumps(rows[-1]), flush=True)
+    if given.output:
+        given.output.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
