@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from netseg.simulate.freezing_step import rkl2_shares
+from netseg.simulate.stage_weights import stage_weights
 
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from netseg.simulate.adjoint import CooledNeedle, HeatRun, StepRecord
+    from netseg.simulate.adjoint import HeatRun
+    from netseg.simulate.adjoint_records import CooledNeedle, StepRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,7 +143,7 @@ class Sweep:
         first_rate_bar, earlier = torch.zeros_like(bar), torch.zeros_like(bar)
         stages = len(states)
         for stage in range(stages, 0, -1):
-            now, before, first, rate, start_rate = rkl2_shares(stage, stages, self.dt)
+            now, before, first, rate, start_rate = stage_weights(stage, stages, self.dt)
             rate_bar = bar * rate
             if stage == 1:
                 rate_bar.add_(first_rate_bar)

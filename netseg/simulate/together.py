@@ -22,9 +22,9 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.diffusion import Diffusion
 from netseg.simulate.drive import Drive, Timing
-from netseg.simulate.freezing_step import rkl2_shares
 from netseg.simulate.heating import HeatingParts, heating_parts
 from netseg.simulate.ledger import Ledger
+from netseg.simulate.stage_weights import stage_weights
 from netseg.simulate.stepping import stages_for
 from netseg.simulate.surface import measure_shape
 
@@ -245,7 +245,7 @@ class _Batch:
         stages = stages_for(dt, self.limit_s / steepest)
         before, now, start = heat, heat, heat
         for stage in range(1, stages + 1):
-            of_now, of_before, of_first, of_rate, of_start = rkl2_shares(stage, stages, dt)
+            of_now, of_before, of_first, of_rate, of_start = stage_weights(stage, stages, dt)
             rate = self.diffusion.apply(self.law.excess(now)).add_(source)
             rate.mul_(self.inverse_capacity)
             if stage == 1:

@@ -22,7 +22,8 @@ from netseg.domain.errors import FrameMismatchError
 from netseg.simulate import load_device, load_tissue
 from netseg.simulate.adjoint_sweep import Sweep
 from netseg.simulate.damage import damage_model
-from netseg.simulate.gradient import DifferentiableBioheat, Settings, differentiate, heat_run
+from netseg.simulate.differentiable import Settings, differentiate, heat_run
+from netseg.simulate.gradient import DifferentiableBioheat
 from netseg.simulate.pose import tangent
 from netseg.simulate.scene import PlacedProbe, Scene
 from netseg.simulate.scene_run import simulate_scene
