@@ -154,6 +154,12 @@ def test_an_electrode_that_rests_is_passed_over_and_all_at_rest_means_no_power()
     assert powers == [50.0] * 7 + [0.0] * 3
 
 
+def test_a_spike_is_rested_even_if_the_load_falls_at_once():
+    generator = Switching(target_w=50.0, rise=0.3, dwell_s=2.0, rest_s=6.0)
+    _, ways, _ = play(generator, [(80, 80), (120, 80), *[(80, 80)] * 8])
+    assert ways == [0] + [1] * 6 + [0] * 2 + [1]
+
+
 def test_several_pairs_are_used_in_turn():
     protocol = dataclasses.replace(
         RFA, controller="constant", pairs=(("A", "B"), ("B", "C")), settings={"dwell_s": 3.0}
