@@ -90,9 +90,7 @@ class Judge:
             verdict = by_distance(smallest, self.required_mm, slice_mm, left)
         else:
             verdict = by_probability(certainty, self.required_mm)
-        lumen_mm = nearest_lumen_mm(
-            lesion, margins.points_mm, self.around.vessels, self.required_mm
-        )
+        lumen_mm = nearest_lumen_mm(margins.points_mm, self.around.lumens, self.required_mm)
         found = LesionMargin(
             id=number,
             smallest_margin_mm=smallest,

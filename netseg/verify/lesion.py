@@ -41,8 +41,10 @@ class Surroundings:
         zone: Tissue destroyed, on the lesions' grid.
         zone_field: Negative inside the zone.
         zone_surface: Where it ends.
-        viable: Surface of the liver that is left; None when nobody outlined the liver.
-        vessels: All lumens on the lesions' grid; None when nobody outlined them.
+        viable_field: Negative in the liver that is left; None when nobody outlined the liver.
+        viable: Surface of the liver that is left; None likewise.
+        lumens: Field of the wide vessel lumens around the zone; None when there are none, or nobody
+            outlined vessels.
         reach_mm: How far beyond the zone viable liver was looked for.
         liver: The liver with its lesions on the lesions' grid; None when nobody outlined it.
         outlined_liver: The same as it was outlined, perhaps without its lesions.
@@ -51,8 +53,9 @@ class Surroundings:
     zone: Mask
     zone_field: Field
     zone_surface: Surface
+    viable_field: Field | None
     viable: Surface | None
-    vessels: Mask | None
+    lumens: Field | None
     reach_mm: float
     liver: Mask | None = None
     outlined_liver: Mask | None = None
@@ -153,10 +156,14 @@ def margins_at(
     to_zone = around.zone_surface.distance_mm(points_mm)
     inside = around.zone_field.at(points_mm) <= 0
     to_zone = np.where(inside, to_zone, -to_zone)
-    if around.viable is None:
+    if around.viable is None or around.viable_field is None:
         return to_zone, to_zone
     left = np.minimum(around.viable.distance_mm(points_mm), around.reach_mm)
-    return to_zone, np.where(inside, np.maximum(left, to_zone), to_zone)
+    # What lies outside the zone is untreated only where it is liver: not in a film under the capsule.
+    beyond = around.viable_field.at(points_mm) <= 0
+    away = to_zone < -max(around.zone.grid.spacing_mm)
+    treated = inside | ~(beyond | away)
+    return to_zone, np.where(treated, np.maximum(left, to_zone), to_zone)
 
 
 def _around_part(part: Mask, around: Surroundings) -> SurfaceMargins:

@@ -19,7 +19,7 @@ from netseg.verify.judge import Judge
 from netseg.verify.lesion import REACH_MM, Surroundings, grown_box
 from netseg.verify.matched import registration_document
 from netseg.verify.surface import keeping_volume, smooth_field, surface_of, window
-from netseg.verify.viable import viable_surface, wide_lumens
+from netseg.verify.viable import lumen_field, viable_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -206,19 +206,21 @@ class MarginRule:
         field = smooth_field(part)
         if keep_volume:
             field = keeping_volume(field, part)
-        viable, whole = None, None
+        viable, whole, lumens = None, None, None
+        if vessels is not None:
+            lumens = lumen_field(window(vessels, *box))
         if liver is not None:
             outlined = inputs.onto(numbered.grid, "liver", liver, warnings)
             whole = Mask(outlined.inside | (numbered.labels != 0), numbered.grid)
-            lumens = None if vessels is None else wide_lumens(window(vessels, *box))
-            viable = viable_surface(field, window(whole, *box), lumens)
+            viable = viable_field(field, part, window(whole, *box), lumens)
             liver = outlined
         return Surroundings(
             zone=ablated,
             zone_field=field,
             zone_surface=surface_of(field),
-            viable=viable,
-            vessels=vessels,
+            viable_field=viable,
+            viable=None if viable is None else surface_of(viable),
+            lumens=lumens,
             reach_mm=reach_mm,
             outlined_liver=liver,
             liver=whole,

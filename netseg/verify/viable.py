@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
+import scipy.spatial  # pyright: ignore[reportMissingTypeStubs]
 
 from netseg.domain.volume import Mask
 from netseg.geometry.distance import signed_distance_mm
-from netseg.verify.lesion import grown_box
-from netseg.verify.surface import Field, Surface, offset, smooth_field, surface_of, window
+from netseg.verify.surface import Field, smooth_field, surface_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from netseg.domain.grid import Grid
 
 ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
+spatial: Any = scipy.spatial
 
 WIDE_LUMEN_MM = 3.0
+_CUBE = np.ones((3, 3, 3), np.bool_)
 
 
 def wide_lumens(vessels: Mask, wider_than_mm: float = WIDE_LUMEN_MM) -> Mask:
@@ -44,55 +46,69 @@ def wide_lumens(vessels: Mask, wider_than_mm: float = WIDE_LUMEN_MM) -> Mask:
     if not core.any():
         return Mask(np.zeros_like(vessels.inside), vessels.grid)
     away = ndimage.distance_transform_edt(~core, sampling=vessels.grid.spacing_mm)
-    reach_mm = radius_mm + max(vessels.grid.spacing_mm) / 2
+    reach_mm = radius_mm + max(vessels.grid.spacing_mm)
     return Mask(vessels.inside & (away <= reach_mm), vessels.grid)
 
 
 def nearest_lumen_mm(
-    lesion: Mask, points_mm: Float[np.ndarray, "n 3"], vessels: Mask | None, within_mm: float
+    points_mm: Float[np.ndarray, "n 3"], lumens: Field | None, within_mm: float
 ) -> float | None:
     """Way from a lesion's surface to the nearest wide lumen.
 
     Args:
-        lesion: On a grid that continues the vessels'.
-        points_mm: Points of its surface.
-        vessels: All lumens; None if nobody outlined them.
+        points_mm: Points of the lesion's surface.
+        lumens: Field of the wide lumens; None if nobody outlined vessels, or none is wide.
         within_mm: Farther vessels do not matter.
 
     Returns:
         Millimetres, 0 where the lumen touches the lesion; None if there is none so near.
     """
-    if vessels is None:
+    if lumens is None:
         return None
-    start, shape = grown_box(lesion, within_mm + 2 * WIDE_LUMEN_MM)
-    first = offset(lesion.grid.crop(start, shape), vessels.grid)
-    lumens = wide_lumens(window(vessels, first, shape))
-    if lumens.is_empty:
+    room = np.array(lumens.grid.spacing_mm) + within_mm
+    low, high = points_mm.min(axis=0) - room.max(), points_mm.max(axis=0) + room.max()
+    walls = surface_of(lumens).points_mm
+    near = walls[((walls >= low) & (walls <= high)).all(axis=1)]
+    if (lumens.at(points_mm) <= 0).any():
+        return 0.0
+    if not len(near):
         return None
-    field = smooth_field(lumens)
-    touches = bool((field.at(points_mm) <= 0).any())
-    nearest = 0.0 if touches else float(surface_of(field).distance_mm(points_mm).min())
+    nearest = float(np.min(spatial.cKDTree(near).query(points_mm)[0]))
     return nearest if nearest <= within_mm else None
 
 
-def viable_surface(zone: Field, liver: Mask, lumens: Mask | None) -> Surface:
-    """The surface of the liver outside the zone and outside wide lumens.
+def lumen_field(vessels: Mask) -> Field | None:
+    """The field of the wide lumens of a vessel tree; None when there is none."""
+    wide = wide_lumens(vessels)
+    return None if wide.is_empty else smooth_field(wide)
+
+
+def viable_field(zone: Field, ablated: Mask, liver: Mask, lumens: Field | None) -> Field:
+    """The field of the liver outside the zone and outside wide lumens.
 
     The three fields are smoothed one by one and joined by their maximum, so that the edge where
-    zone and capsule meet stays as sharp as it is: there the nearest viable liver often lies.
+    zone and capsule meet stays as sharp as it is: there the nearest viable liver often lies. Where
+    a curved capsule bounds the zone, smoothing parts the two by less than a voxel; such a film is
+    no liver: viable is only what lies beside a voxel that liver, zone and lumens leave viable.
 
     Args:
         zone: The zone's field.
+        ablated: The zone's voxels on the same grid.
         liver: The liver with its lesions, on the field's grid.
-        lumens: Wide vessel lumens on the same grid.
+        lumens: Field of the wide vessel lumens on the same grid.
 
     Returns:
-        The surface; empty if no viable liver lies within the grid.
+        Negative in viable liver; nowhere if none lies within the grid.
     """
+    left = liver.inside & ~ablated.inside
     parts = [-zone.values_mm, _field_or_far(liver, zone.grid)]
-    if lumens is not None and not lumens.is_empty:
-        parts.append(-smooth_field(lumens).values_mm)
-    return surface_of(Field(np.maximum.reduce(parts), zone.grid))
+    if lumens is not None:
+        parts.append(-lumens.values_mm)
+        left &= lumens.values_mm > 0
+    values = np.maximum.reduce(parts)
+    films = (values <= 0) & ~ndimage.binary_dilation(left, _CUBE)
+    values[films] = min(zone.grid.spacing_mm) / 2
+    return Field(values, zone.grid)
 
 
 def _field_or_far(liver: Mask, grid: Grid) -> np.ndarray:

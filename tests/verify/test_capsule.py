@@ -9,6 +9,7 @@ whose centre is t nearer to the capsule leaves R - t - r below the lesion.
 import numpy as np
 import pytest
 
+from netseg.domain.margin import Verdict
 from netseg.domain.volume import LabelMap, Mask
 from tests.geometry.shapes import ball, block, grid
 from tests.verify.checking import A0, margin, zone_of
@@ -98,3 +99,40 @@ def test_when_no_liver_is_left_the_margin_is_wide():
     report = A0.check(block(15, 25), zone_of(block(10, 30)), observed=True, liver=block(10, 30))
     assert report.smallest_mm == 15.0  # as far as one looks
     assert report.is_a0
+
+
+@pytest.mark.parametrize(
+    ("spacing_mm", "beyond_mm", "within_mm"),
+    [
+        ((0.75, 0.75, 1.6), 0, 0.6),
+        ((0.75, 0.75, 1.6), 2, 0.6),
+        ((0.8, 0.8, 2.5), 4, 1.4),
+        ((1.0, 1.0, 5.0), 4, 1.7),
+    ],
+)
+def test_under_a_curved_capsule_what_smoothing_parts_is_no_liver(spacing_mm, beyond_mm, within_mm):
+    """Liver of 40 mm radius, a lesion of 8 mm that bulges out of it, a zone of 14 mm around it.
+
+    Wherever there is liver, the zone ends 6 mm beyond the lesion. On the bulge lesion, zone and
+    liver share a surface; smoothing parts the three by less than a voxel, and neither is the
+    lesion untreated there nor a film of liver left.
+    """
+    slices = int(50 / spacing_mm[2])
+    on = grid((66, 66, slices), spacing_mm, centre_mm=(32.0, 0.0, 0.0))
+    lesion = ball(on, (32 + beyond_mm, 0, 0), 8)
+    liver = Mask(ball(on, (0, 0, 0), 40).inside | lesion.inside, on)
+    zone = Mask(ball(on, (32 + beyond_mm, 0, 0), 14).inside & liver.inside, on)
+    found = margin(lesion, zone, liver=liver)
+    assert found.smallest_margin_to_zone_mm < 1
+    assert found.smallest_margin_mm == pytest.approx(6.0, abs=within_mm)
+
+
+def test_tumour_left_under_the_capsule_is_still_residual():
+    """The twin: the zone ends 3 mm below the capsule, the lesion reaches it."""
+    on = grid((60, 60, 36), (0.75, 0.75, 1.6), centre_mm=(32.0, 0.0, 0.0))
+    liver = ball(on, (0, 0, 0), 40)
+    lesion = Mask(ball(on, (32, 0, 0), 8).inside & liver.inside, on)
+    zone = Mask(ball(on, (32, 0, 0), 14).inside & ball(on, (0, 0, 0), 37).inside, on)
+    found = margin(lesion, zone, liver=liver)
+    assert found.verdict is Verdict.RESIDUAL
+    assert found.smallest_margin_mm == pytest.approx(-3.0, abs=0.6)
