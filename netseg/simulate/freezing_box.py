@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netseg.simulate.coolant import ColdLine
     from netseg.simulate.freezing_step import IceField, Kernels
 
-MOVED_K = 0.02  # tissue that changed by less than this is at rest
+MOVED_K = 0.1  # tissue that changed by less than this is at rest
 GUARD, GROWTH = 2, 8  # cells: how close change may come to a side, how far the side then moves
 
 

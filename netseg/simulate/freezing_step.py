@@ -147,6 +147,32 @@ class IceField:
         return total
 
 
+def first_stage_field(
+    out: Tensor,
+    first: Tensor,
+    faces: tuple[Tensor, Tensor, Tensor],
+    inverse_capacity: Tensor,
+    bends: Tensor,
+    share: Tensor,
+) -> Tensor:
+    """The first RKL2 stage, or an explicit step, without the cold lines.
+
+    Args:
+        out: Where the new heat content goes; its ghost cells stay.
+        first: Heat content with ghost cells at the start of the step.
+        faces: See `IceField`.
+        inverse_capacity: See `IceField`.
+        bends: The law: start, plateau's length, slope on it, slope in ice.
+        share: How much of the rate goes into the result.
+
+    Returns:
+        The rate, without ghost cells.
+    """
+    rate = _rate(first, faces, inverse_capacity, bends)
+    out[IN, IN, IN] = first[IN, IN, IN] + share[2] * rate
+    return rate
+
+
 def stage_field(
     out: Tensor,
     now: Tensor,
@@ -157,8 +183,8 @@ def stage_field(
     inverse_capacity: Tensor,
     bends: Tensor,
     share: Tensor,
-) -> Tensor:
-    """One RKL2 stage without the cold lines.
+) -> None:
+    """One further RKL2 stage without the cold lines.
 
     Args:
         out: Where the new heat content goes; its ghost cells stay.
@@ -168,27 +194,29 @@ def stage_field(
         first_rate: Its rate, without ghost cells.
         faces: See `IceField`.
         inverse_capacity: See `IceField`.
-        bends: The law: start, plateau's length, slope on it, slope in ice.
+        bends: See `first_stage_field`.
         share: How much of now, before, the rate and the first rate goes into the result; what is
             left of one goes to first.
-
-    Returns:
-        The rate, without ghost cells.
     """
-    below = (bends[0] - now).clamp_min(0)
+    rate = _rate(now, faces, inverse_capacity, bends)
+    base = first[IN, IN, IN]  # as changes since the start: weights of one sum exactly to one
+    new = share[0] * (now[IN, IN, IN] - base) + share[1] * (before[IN, IN, IN] - base)
+    out[IN, IN, IN] = base + (new + share[2] * rate + share[3] * first_rate)
+
+
+def _rate(
+    heat: Tensor, faces: tuple[Tensor, Tensor, Tensor], inverse_capacity: Tensor, bends: Tensor
+) -> Tensor:
+    """What conduction makes of a field, K/s, without ghost cells."""
+    below = (bends[0] - heat).clamp_min(0)
     deep = (below - bends[1]).clamp_min(0)
-    p = torch.maximum(now, bends[0]) - bends[2] * below - (bends[3] - bends[2]) * deep
+    p = torch.maximum(heat, bends[0]) - bends[2] * below - (bends[3] - bends[2]) * deep
     m = p[IN, IN, IN]
     fi, fj, fk = faces
     rate = fi[1:] * (p[2:, IN, IN] - m) - fi[:-1] * (m - p[:-2, IN, IN])
     rate = rate + fj[:, 1:] * (p[IN, 2:, IN] - m) - fj[:, :-1] * (m - p[IN, :-2, IN])
     rate = rate + fk[:, :, 1:] * (p[IN, IN, 2:] - m) - fk[:, :, :-1] * (m - p[IN, IN, :-2])
-    rate = rate * inverse_capacity
-    base = first[IN, IN, IN]  # as changes since the start: weights of one sum exactly to one
-    new = share[0] * (now[IN, IN, IN] - base) + share[1] * (before[IN, IN, IN] - base)
-    new = base + (new + share[2] * rate + share[3] * first_rate)
-    out[IN, IN, IN] = new
-    return rate
+    return rate * inverse_capacity
 
 
 def blood_field(
@@ -206,7 +234,7 @@ def blood_field(
         coldest: Lowest excess temperature so far.
         perfusion_1_s: See `IceField`.
         inverse_capacity: See `IceField`.
-        bends: The law of temperature, as in `stage_field`.
+        bends: The law of temperature, as in `first_stage_field`.
         limits: Step length, excess temperature below which no blood flows, and below which
             tissue dies.
 
@@ -232,7 +260,8 @@ def bends_of(law: FreezingLaw, slopes: tuple[float, float], like: Tensor) -> Ten
 class Kernels:
     """The field functions, plain or compiled."""
 
-    stage: Callable[..., Tensor] = stage_field
+    first: Callable[..., Tensor] = first_stage_field
+    stage: Callable[..., None] = stage_field
     blood: Callable[..., tuple[Tensor, Tensor, Tensor]] = blood_field
 
 
@@ -311,14 +340,14 @@ class IceStepper:
         passed_before = passed = first_watt
         for stage in range(1, stages + 1):
             shares = rkl2_shares(stage, stages, step_s)
-            out = self.spare.pop()
-            rate = self.kernels.stage(
-                out, now, before, first, first_rate, whole.faces, inverse, bends,
-                inverse.new_tensor(shares),
-            )  # fmt: skip
-            watt = self._draw(now, gas_k, rate if stage == 1 else None, out, shares[2])
+            out, share = self.spare.pop(), inverse.new_tensor(shares)
+            known = (whole.faces, inverse, bends, share)
             if stage == 1:
-                first_rate, first_watt = rate, watt
+                first_rate = self.kernels.first(out, first, *known)
+                watt = first_watt = self._draw(now, gas_k, first_rate, out, shares[2])
+            else:
+                self.kernels.stage(out, now, before, first, first_rate, *known)
+                watt = self._draw(now, gas_k, None, out, shares[2])
             sums = shares[0] * passed + shares[1] * passed_before + shares[2] * watt
             passed_before, passed = passed, sums + shares[3] * first_watt
             if before is not first:

@@ -269,7 +269,7 @@ def test_the_zone_does_not_notice_where_between_the_cells_the_probe_lies():
 
 def test_halving_the_step_changes_the_ball_by_little():
     long, short = (
-        freeze(*scene(h=2.0, n=28), FreezeThaw.single(200.0), step_s=s) for s in (4.0, 1.0)
+        freeze(*scene(h=2.0, n=28), FreezeThaw.single(200.0), step_s=s) for s in (8.0, 1.0)
     )
     assert long.ice_ml == pytest.approx(short.ice_ml, rel=0.01)
 
