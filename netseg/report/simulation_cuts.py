@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from itertools import cycle
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from netseg.report.simulation import Scale, SimulationView
 
 NEAR_MM = 3.0  # a needle this close to the plane is drawn in it
-STYLES = ("solid", "dashed", "dashdot", "dotted", "solid")
+Style = Literal["solid", "dashed", "dashdot", "dotted"]
+STYLES: tuple[Style, ...] = ("solid", "dashed", "dashdot", "dotted", "solid")
 ON_DARK = ("white", SKY, YELLOW, PURPLE, ORANGE)
 ON_PALE = ("black", VERMILLION, PURPLE, GREEN, ORANGE)
 COLUMNS = 5
@@ -130,7 +131,7 @@ def draw_map(axes: Axes, plane: Plane, view: SimulationView) -> AxesImage:
     return image
 
 
-def zone_lines(scale: Scale) -> Iterator[tuple[str, str]]:
+def zone_lines(scale: Scale) -> Iterator[tuple[str, Style]]:
     """Colour and style of the line of each damage model, told apart on this scale."""
     return cycle(zip(ON_PALE if scale.pale else ON_DARK, STYLES, strict=True))
 

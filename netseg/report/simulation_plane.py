@@ -57,7 +57,7 @@ def trimmed(plane: Plane, grid: Grid) -> Plane:
     rows, columns = points.shape[:2]
     index = grid.to_index(points.reshape(-1, 3)).reshape(points.shape)
     inside = ((index >= -0.5) & (index <= np.array(grid.shape) - 0.5)).all(axis=-1)
-    tall, wide = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+    tall, wide = np.flatnonzero(inside.any(axis=-1)), np.flatnonzero(inside.any(axis=0))
     if tall.size == 0:
         return plane
     down_mm, right_mm = plane.height_mm / rows, plane.width_mm / columns

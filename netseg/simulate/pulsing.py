@@ -6,7 +6,7 @@ done = parts.run()
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -116,12 +116,13 @@ def pulsed_tissue(scene: Scene, *, like: Tensor) -> PulsedTissue:
     labels = np.zeros(scene.grid.shape, np.int64) if scene.labels is None else scene.labels
     stated, tissues = scene.ramps or {}, {0: scene.tissue, **(scene.labelled or {})}
     ramps = {n: _ramp(t) for n, t in tissues.items()} | dict(stated)
-    return PulsedTissue.labelled(
+    made = PulsedTissue.labelled(
         torch.from_numpy(np.ascontiguousarray(labels, dtype=np.int64)),
         ramps,
         scene.grid.spacing_mm,
         like=like,
     )
+    return replace(made, capacity_j_m3k=scene.tissue.capacity_j_m3k)
 
 
 def _ramp(tissue: Tissue) -> Ramp:

@@ -197,6 +197,7 @@ def _pulsed(
 ) -> Simulated:
     parts = pulsing_parts(scene, protocol, models, like=like)
     each_s = protocol.duration_s / len(parts.trains)
+    cell_m3 = math.prod(scene.grid.spacing_mm) * 1e-9
 
     def watch(number: int, field_v_m: Tensor) -> None:
         if progress is not None:
@@ -208,13 +209,13 @@ def _pulsed(
     fields = {"field_v_cm": strongest, "heating_bound_k": _numpy(done.heating_k)}
     if done.survival is not None:
         fields["survival"] = _numpy(done.survival)
-    delivered = float(sum(done.energy_j))
+    joules = done.heating_k.sum(dtype=torch.float64) * parts.tissue.capacity_j_m3k * cell_m3
     return Simulated(
         window=scene.grid,
         depth=depth,
         fields=fields,
         volumes_ml=_volumes(depth, scene.grid),
-        energy=Ledger(delivered=delivered, stored=delivered),
+        energy=Ledger(delivered=float(sum(done.energy_j)), stored=float(joules)),
         trace=_pulse_trace(parts, done.currents_a, each_s),
         run={"steps": len(parts.trains), "field_solves": sum(done.turns)},
         coverage=_numpy(done.coverage),

@@ -303,6 +303,7 @@ def test_a_freeze_thaw_plan_tells_how_cold_it_was(
     thawing = [c for t, c in zip(times, probe, strict=True) if 184 <= t <= 216]
     assert thawing
     assert set(thawing) == {None}
+    assert zone["energy_j"]["balance_error"] < 1e-4
     coldest = np.asarray(nib.load(out / "coldest_c.nii.gz").dataobj)
     inside = np.asarray(nib.load(out / "zone.nii.gz").dataobj).astype(bool)
     assert np.array_equal(coldest <= -40, inside)
@@ -318,6 +319,9 @@ def test_pulses_between_two_needles_make_a_zone_between_them(
     zone = read(out / "zone.json")
     jsonschema.validate(zone, schema("zone"))
     assert zone["trace"]["voltage_v"] == [2250.0]
+    energy = zone["energy_j"]
+    assert energy["stored"] == pytest.approx(energy["delivered"], rel=0.1)  # two ways to count it
+    assert energy["balance_error"] > 0
     assert zone["trace"]["impedance_ohm"][0] == pytest.approx(
         2250 / zone["trace"]["current_a"][0], rel=1e-5
     )
