@@ -27,7 +27,7 @@ def execute(words: argparse.Namespace) -> int:
     """Read the plan, simulate it, write maps, zone and pictures; all of it or nothing."""
     from netseg.simulate.doubt import require_sense
     from netseg.simulate.plan_file import CERTIFIED_MM, read_plan
-    from netseg.simulate.plan_run import plan_grid
+    from netseg.simulate.plan_space import plan_grid
 
     plan = read_plan(words.plan)
     if words.certified and plan.certified_mm is None:

@@ -41,7 +41,7 @@ def pictured_points(
 ) -> Float[np.ndarray, "rows columns 3"]:
     """Points of the plane that the pictures show (LPS)."""
     from netseg.report.simulation_plane import needle_plane, pixel_mm
-    from netseg.simulate.plan_run import plan_grid
+    from netseg.simulate.plan_space import plan_grid
 
     plane = needle_plane(drawn_probes(plan), plan_grid(plan, tissue))
     return plane.points_mm(pixel_mm(plane))

@@ -17,7 +17,8 @@ from netseg.simulate.heating import HeatingParts, heating_parts
 from netseg.simulate.lethal import lethal_models, lethal_names
 from netseg.simulate.model import BioheatModel
 from netseg.simulate.plan_file import SimulationPlan, parse_plan, read_plan
-from netseg.simulate.plan_run import SimulationResult, plan_scene, simulate_plan, zone_document
+from netseg.simulate.plan_run import SimulationResult, simulate_plan, zone_document
+from netseg.simulate.plan_space import plan_scene
 from netseg.simulate.pulsing import PulsingParts, pulsing_parts
 from netseg.simulate.scene import PlacedProbe, Scene
 from netseg.simulate.scene_run import Simulated, simulate_scene

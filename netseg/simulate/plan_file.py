@@ -1,8 +1,8 @@
 """Reading PLAN.yaml: the file behind `netseg simulate --plan`.
 
 Every key is known or refused by name. Coordinates are LPS millimetres: of the label image where
-one is given, else of a grid whose centre is the origin. Grid, tissue and probes are read in
-`plan_parts`, the energy in `plan_protocol`.
+one is given, else of a grid whose centre is the origin. Grid and probes are read in
+`plan_parts`, tissue in `plan_tissue`, the energy in `plan_protocol`.
 """
 
 from __future__ import annotations
@@ -14,15 +14,9 @@ from netseg.domain.ablation import AblationModality
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.lethal import HEAT, lethal_models, lethal_names
-from netseg.simulate.plan_parts import (
-    read_grid,
-    read_labels,
-    read_probes,
-    read_ramps,
-    read_tissue,
-    read_vessel,
-)
+from netseg.simulate.plan_parts import read_grid, read_probes, read_vessel
 from netseg.simulate.plan_protocol import read_protocol
+from netseg.simulate.plan_tissue import read_labels, read_ramps, read_tissue
 from netseg.simulate.plan_values import mapping, name, positive, read_yaml, sequence, whole
 
 if TYPE_CHECKING:

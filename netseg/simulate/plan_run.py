@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -12,15 +10,12 @@ import numpy as np
 import torch
 
 from netseg.domain.ablation import AblationModality, AblationZone, Evidence
-from netseg.domain.codes import Code
-from netseg.domain.errors import EnvironmentFaultError, GridMismatchError, StudyRejectedError
-from netseg.domain.grid import describe
 from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
 from netseg.simulate.contraction import EX_VIVO, IN_VIVO, contracted
 from netseg.simulate.doubt import doubts, widened
 from netseg.simulate.lethal import lethal_models
+from netseg.simulate.plan_space import plan_scene
 from netseg.simulate.recorder import Frame, Recorder, frame_times_s
-from netseg.simulate.scene import Scene, require_reach
 from netseg.simulate.scene_run import (
     V_CM,
     choose_device,
@@ -40,9 +35,6 @@ if TYPE_CHECKING:
     from netseg.simulate.doubt import Progress
     from netseg.simulate.plan_file import SimulationPlan
     from netseg.simulate.scene_run import Simulated
-
-BYTES_PER_CELL = 200  # some fifty fields in single precision
-LIKE_MM = 0.01  # a plan's own grid and a label image agree when their cells differ by no more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,35 +64,6 @@ class SimulationResult:
     def hottest(self) -> Volume:
         """Highest temperature per cell, Celsius; heating alone has it."""
         return self.fields["hottest_c"]
-
-
-def plan_grid(plan: SimulationPlan, tissue: LabelMap | None = None) -> Grid:
-    """The simulation grid: the label image's where there is one, else the plan's own.
-
-    Raises:
-        StudyRejectedError: If there is neither.
-        GridMismatchError: If there are both and their cells differ.
-    """
-    if tissue is None and plan.grid is None:
-        raise StudyRejectedError(
-            Code.SIMULATION_REFUSED,
-            "the plan has no grid and no label image was given.",
-            hint="Add `grid: {shape: …, spacing_mm: …}` or pass `--tissue LABELS.nii.gz`.",
-        )
-    if tissue is None:
-        return plan.grid  # pyright: ignore[reportReturnType]
-    own = plan.grid
-    if own is not None and (
-        own.shape != tissue.grid.shape
-        or not np.allclose(own.spacing_mm, tissue.grid.spacing_mm, atol=LIKE_MM)
-    ):
-        raise GridMismatchError(
-            Code.GRID_MISMATCH,
-            f"the plan's own grid, {describe(own)}, is not the label image's: "
-            f"{describe(tissue.grid)}.",
-            hint="Leave `grid` out of the plan: the label image gives it, and the coordinates.",
-        )
-    return tissue.grid
 
 
 def simulate_plan(
@@ -164,51 +127,6 @@ def simulate_plan(
         frames=() if recorder is None else tuple(recorder.frames),
         coverage=None if coverage is None else _volume(coverage, done, Quantity.PROBABILITY),
     )
-
-
-def plan_scene(plan: SimulationPlan, tissue: LabelMap | None = None) -> Scene:
-    """Grid, tissue, vessels and probes of a plan.
-
-    Raises:
-        StudyRejectedError: If there is no grid, or a vessel lies outside it.
-        GridMismatchError: If plan and label image disagree.
-    """
-    scene = Scene(
-        grid=plan_grid(plan, tissue),
-        probes=plan.probes,
-        tissue=plan.tissue,
-        labels=None if tissue is None else tissue.labels,
-        labelled=dict(plan.labelled),
-        vessels=plan.vessels,
-        ramps=dict(plan.ramps),
-    )
-    require_reach(scene)
-    _require_room(scene.grid)
-    return scene
-
-
-def _require_room(grid: Grid) -> None:
-    """Refuse a grid that this machine cannot hold, before it is killed for trying.
-
-    Raises:
-        EnvironmentFaultError: OUT_OF_MEMORY.
-    """
-    needed, there = math.prod(grid.shape) * BYTES_PER_CELL, memory_bytes()
-    if there is not None and needed > there:
-        raise EnvironmentFaultError(
-            Code.OUT_OF_MEMORY,
-            f"{describe(grid)} need about {needed / 1e9:.0f} GB; this machine has "
-            f"{there / 1e9:.0f} GB.",
-            hint="Use larger cells, or a smaller box around the needles.",
-        )
-
-
-def memory_bytes() -> int | None:
-    """Physical memory of the machine; None where the system does not say."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return None
 
 
 def shrunk(plan: SimulationPlan, done: Simulated) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_a_generator_gives_no_more_than_its_devices_have():
 
 
 def test_a_grid_that_no_machine_can_hold_is_refused(monkeypatch):
-    monkeypatch.setattr("netseg.simulate.plan_run.memory_bytes", lambda: 1_000_000)
+    monkeypatch.setattr("netseg.simulate.plan_space.memory_bytes", lambda: 1_000_000)
     with pytest.raises(EnvironmentFaultError, match="need about 0 GB; this machine has 0 GB"):
         simulate_plan(parse_plan(plan()))
 
