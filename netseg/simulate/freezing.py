@@ -30,7 +30,14 @@ from netseg.domain.errors import StudyRejectedError
 from netseg.simulate.damage.isotherm import ISOTHERMS
 from netseg.simulate.diffusion import FACES
 from netseg.simulate.freezing_box import Box
-from netseg.simulate.freezing_step import BLOOD, IceField, Kernels, blood_field, stage_field
+from netseg.simulate.freezing_step import (
+    BLOOD,
+    IceField,
+    Kernels,
+    blood_field,
+    first_stage_field,
+    stage_field,
+)
 from netseg.simulate.ledger import Ledger
 from netseg.simulate.stepping import stages_for
 
