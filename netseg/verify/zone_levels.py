@@ -20,8 +20,8 @@ ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are
 
 BINS = 240
 NORMAL_MAD = 1.4826  # standard deviation of a normal distribution over its median deviation
-INSIDE_MM = (1.5, 5.5)  # how deep the zone's value at its border is read
-OUTSIDE_MM = (1.0, 5.0)  # how far beyond it the other tissue's
+INSIDE_MM = (1.0, 3.5)  # how deep the zone's value at its border is read
+OUTSIDE_MM = (1.0, 3.5)  # how far beyond it the other tissue's
 NEAR_MM = 5.0  # standard deviation of the neighbourhood that both are averaged over
 ENOUGH = 0.02  # share of the neighbourhood that must be known
 

@@ -183,7 +183,20 @@ def _rough(
     thick = _without_threads(region, LEAK_MM / scene.spacing_mm, scene.seed, near)
     if not thick.any():
         thick = _touching(region, scene.seed, near)
-    return ndimage.binary_fill_holes(thick) & scene.liver
+    return _filled(thick, scene)
+
+
+def _filled(inside: Bool[np.ndarray, "i j k"], scene: Scene) -> Bool[np.ndarray, "i j k"]:
+    """The region with its holes, also those that a needle's channel opens, and that channel."""
+    radius = THREAD_MM / scene.spacing_mm
+    padded = np.pad(inside, int(np.ceil(radius)) + 1)
+    grown = ndimage.distance_transform_edt(~padded) <= radius
+    closed = ndimage.distance_transform_edt(grown) > radius
+    cut = tuple(slice(int(np.ceil(radius)) + 1, -int(np.ceil(radius)) - 1) for _ in range(3))
+    closed = closed[cut]
+    holes = ndimage.binary_fill_holes(closed) & ~closed
+    gas, metal = _foreign(scene)
+    return (inside | holes | ((gas | metal) & closed)) & scene.liver
 
 
 def _without_threads(
@@ -238,7 +251,7 @@ def _settled(
         field = np.where(np.abs(distance) <= STEP_MM, level, distance).astype(np.float32)
         field[bubbles] = np.minimum(field[bubbles], -scene.spacing_mm / 2)
         new = _touching((field < 0) & allowed, inside, inside)
-        new = ndimage.binary_fill_holes(new) & scene.liver
+        new = _filled(new, scene)
         if not new.any():
             break
         inside = new
