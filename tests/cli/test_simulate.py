@@ -410,5 +410,7 @@ def test_switching_electrodes_show_their_power_one_by_one(tmp_path: Path):
     trace = read(tmp_path / "out" / "zone.json")["trace"]
     single = np.array([trace["power_w_A"], trace["power_w_B"]])
     assert np.allclose(single.sum(axis=0), trace["power_w"])
+    assert single[0, 0] > 0  # A has its turn first
+    assert single[1, 0] == 0
     assert (single > 0).any(axis=1).all()
     assert ((single > 0).sum(axis=0) <= 1).all()
