@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-
 from made import seen, truth
+
 from netseg.domain import AblationZone, Evidence, MarginErrors
 from netseg.geometry.components import components
 from netseg.verify import MarginRule
