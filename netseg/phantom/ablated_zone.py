@@ -72,8 +72,8 @@ class TrueMargin:
 
     Attributes:
         to_zone_mm: To the zone's surface; negative is the depth of lesion outside.
-        to_viable_mm: To the nearest liver outside the zone, at most 20 mm; as `to_zone_mm` where
-            lesion lies outside.
+        to_viable_mm: To the nearest liver that was not ablated, at most 20 mm; negative is the
+            depth of lesion that was not.
     """
 
     to_zone_mm: float
@@ -132,11 +132,13 @@ class Carved:
         points, _ = _surface(self.lesion[number], self.grid)
         points = points[: len(points) // 4]  # one per triangle is enough on this side
         way = _way_mm(points, self.zone, self.grid)
-        inside = self.at(points, self.zone) <= 0
-        to_zone = np.where(inside, way, -way)
+        to_zone = np.where(self.at(points, self.zone) <= 0, way, -way)
         viable = np.maximum(-self.heated, np.minimum(self.liver, self.lesion[number]))
         left = np.minimum(_way_mm(points, viable, self.grid), REACH_MM)
-        to_viable = np.where(inside, np.maximum(left, to_zone), to_zone)
+        heated = (
+            self.at(points, self.heated) <= 0
+        )  # at the capsule the zone ends, the heat does not
+        to_viable = np.where(heated, left, -_way_mm(points, self.heated, self.grid))
         return TrueMargin(to_zone_mm=float(to_zone.min()), to_viable_mm=float(to_viable.min()))
 
 
@@ -206,6 +208,7 @@ def carve(
     if order.rough_mm > 0:
         bulges = ndimage.gaussian_filter(rng.normal(size=grid.shape), ROUGH_SCALE_MM / FINE_MM)
         heated = heated + order.rough_mm / bulges.std() * bulges
+    within = np.minimum(within, union)  # a lesion that bulges out of the liver is part of it
     zone = np.maximum(heated, within)  # nothing is ablated beyond the capsule
     if not (zone < 0).any():
         raise ValueError(f"the order leaves no zone within the liver: {order}.")
