@@ -135,7 +135,7 @@ def six():
         for name, a in zip("ABCDEF", np.arange(6) * math.pi / 3, strict=True)
     }  # fmt: skip
     rows = []
-    for margin_mm in (20.0, 30.0, 60.0):
+    for margin_mm in (25.0,):
         wall, cpu = time.perf_counter(), time.process_time()
         done = electroporate(
             tissue, needles, all_pairs(needles, volts_cm=1500.0), margin_mm=margin_mm
