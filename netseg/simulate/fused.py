@@ -16,7 +16,7 @@ import shutil
 import warnings
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -365,7 +365,7 @@ def total(values: Float[Tensor, "*n m"]) -> float:
 
 
 @cache
-def _compiled(function: Callable[..., object]) -> Callable[..., object]:
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """A function as one loop; compiled at its first call for each shape."""
     with warnings.catch_warnings():  # torch's own compiler imports what torch deprecates
         warnings.filterwarnings("ignore", category=DeprecationWarning)
