@@ -1,5 +1,7 @@
 """Shells around a lesion: shares and volumes of spheres and half-spaces."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -27,7 +29,7 @@ def test_coverage_falls_with_the_shell_for_a_round_zone():
     on = grid((60, 60, 60))
     found = margin(ball(on, (0, 0, 0), 8), ball(on, (2, 0, 0), 13))
     shares = [found.shell_coverage[d] for d in sorted(found.shell_coverage)]
-    assert all(b <= a + 0.01 for a, b in zip(shares, shares[1:], strict=False))
+    assert all(b <= a + 0.01 for a, b in itertools.pairwise(shares))
 
 
 def test_the_under_treated_volume_is_the_target_less_the_zone():
