@@ -135,6 +135,7 @@ def simulate(case, *, coarser, step_s):
         "pauses": done.run["pauses"],
         "balance_error": done.energy.balance_error,
         "spacing_mm": spacing_mm * coarser,
+        "step_s": step_s,
         "cpu_s": round(time.process_time() - start, 1),
     }  # fmt: skip
 
