@@ -53,7 +53,8 @@ def painted(
 ) -> tuple[np.ndarray, Mask]:
     """A ball of liver in fat; zones with edges soft as a scanner's."""
     liver = ball(grid, CENTRE, LIVER_MM)
-    hu = np.where(liver, LIVER_HU, -90.0)
+    within = np.clip((LIVER_MM - off_mm(grid, CENTRE)) / (2 * min(grid.spacing_mm)) + 0.5, 0, 1)
+    hu = -90.0 + within * (LIVER_HU + 90.0)  # border voxels hold fat as well
     for centre, radius in zones:
         share = np.clip((radius - off_mm(grid, centre)) / soft_mm + 0.5, 0, 1) * liver
         hu = hu + share * (zone_hu - hu)
@@ -137,6 +138,8 @@ def test_gas_is_zone() -> None:
         hu[ball(grid, centre, radius)] = -600.0
     zone = found_in(hu, grid, liver)
     assert zone.mask.inside[ball(grid, (0, 0, 4), 3.0)].all()
+    beside = ball(grid, (-12.5, 0, 0), 8.0) & (off_mm(grid, CENTRE) > RADIUS + 1.9)
+    assert not (zone.mask.inside & beside).any()
     assert dice(zone.mask, ball(grid, CENTRE, RADIUS)) > 0.95
 
 
@@ -148,7 +151,8 @@ def test_a_needle_inside_is_zone_and_its_shaft_outside_is_not() -> None:
     hu[shaft] = 3000.0
     zone = found_in(hu, grid, liver)
     inside = ball(grid, CENTRE, RADIUS - 2.0)
-    assert zone.mask.inside[shaft & inside].all()
+    beside = np.hypot(points[..., 1], points[..., 2]) < 5.0
+    assert zone.mask.inside[beside & inside].all()
     assert not zone.mask.inside[shaft & ~ball(grid, CENTRE, RADIUS + 3.0)].any()
     assert dice(zone.mask, ball(grid, CENTRE, RADIUS)) > 0.95
 
@@ -324,3 +328,26 @@ def test_a_hand_outline_of_another_frame_is_refused() -> None:
     grid = grid_of(frame="9.9")
     with pytest.raises(FrameMismatchError, match="never registered"):
         zone_from_mask(Mask(ball(grid, CENTRE, 9.0), grid), lesions_of(grid_of(), CENTRE))
+
+
+def test_gas_at_the_border_of_a_bright_zone_is_zone() -> None:
+    """Darker than liver in a zone brighter than liver: known by its HU alone."""
+    grid = grid_of()
+    hu, liver = painted(grid, [(CENTRE, RADIUS)], zone_hu=180.0)
+    bubble = ball(grid, (12.5, 0, 0), 3.5)
+    hu[bubble] = -600.0
+    zone = found_in(hu, grid, liver)
+    assert zone.mask.inside[bubble].all()
+
+
+def test_thick_slices_of_a_dome_do_not_draw_the_zone_along_the_capsule() -> None:
+    """Slices of 5 mm average fat and liver over the dome to the zone's own value."""
+    grid = grid_of((1.5, 1.5, 5.0))
+    fine = grid_of((1.5, 1.5, 1.0))
+    at = (0.0, 0.0, 34.0)
+    hu, liver = painted(fine, [(at, 14.0)])
+    averaged = hu.reshape(*fine.shape[:2], grid.shape[2], 5).mean(axis=-1)
+    outline = liver.inside.reshape(*fine.shape[:2], grid.shape[2], 5).mean(axis=-1) >= 0.5
+    zone = found_in(averaged, grid, Mask(outline, grid), at)
+    assert dice(zone.mask, ball(grid, at, 14.0)) > 0.9
+    assert not (zone.mask.inside & (off_mm(grid, at) > 14.0 + 6.0)).any()
