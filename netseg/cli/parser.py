@@ -131,6 +131,9 @@ def _demo(verbs: _Verbs) -> None:
     parser = _verb(verbs, "demo", "Carry a synthetic triphasic CT + SSTR-PET to a report.")
     parser.add_argument("-o", "--output", type=Path, default=Path("demo"), metavar="OUT")
     parser.add_argument("--seed", type=int, default=17, help="of the synthetic patient")
+    parser.add_argument(
+        "--control", action="store_true", help="also ablate the patient, scan again, check margins"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
 
 

@@ -180,7 +180,8 @@ def _answer(result: SimulationResult, output_format: str) -> None:
 
 
 def _doubt_lines(document: Mapping[str, Any]) -> Iterator[str]:
-    """The ensemble and the numeric error in one line each, where they were asked for."""
+    """What was not used, the ensemble and the numeric error: a line each, where there is any."""
+    yield from document.get("notes", ())
     if drawn := document.get("ensemble"):
         name, shares = next(iter(drawn["volume_quantiles_ml"].items()))
         low, high = shares["0.05"], shares["0.95"]

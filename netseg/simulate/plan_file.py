@@ -59,6 +59,7 @@ class SimulationPlan:
             no error bar is asked for.
         step_s: Step of control and damage.
         cooling_s: Simulated time after the energy is off, in which damage goes on.
+        notes: What of the plan was not used, in sentences.
     """
 
     grid: Grid | None
@@ -74,6 +75,7 @@ class SimulationPlan:
     certified_mm: float | None = None
     step_s: float = 1.0
     cooling_s: float = 60.0
+    notes: tuple[str, ...] = ()
 
     @property
     def total_s(self) -> float:
@@ -113,6 +115,7 @@ def parse_plan(document: object) -> SimulationPlan:
             f"got {step_s:g}.",
         )
     tissue = read_tissue(plan.get("tissue", "liver_in_vivo"), "plan")
+    damage, notes = _damage(plan.get("damage"), protocol)
     return SimulationPlan(
         grid=read_grid(plan["grid"]) if "grid" in plan else None,
         tissue=tissue,
@@ -122,7 +125,8 @@ def parse_plan(document: object) -> SimulationPlan:
         ),
         probes=probes,
         protocol=protocol,
-        damage=_damage(plan.get("damage", list(lethal_names(protocol.modality))), protocol),
+        damage=damage,
+        notes=notes,
         ramps=read_ramps(plan.get("pulsed", {})),
         ensemble=whole(plan.get("ensemble", 0), "ensemble", least=0, most=MOST_DRAWS),
         seed=whole(plan.get("seed", 0), "seed", least=0, most=2**31),
@@ -132,14 +136,30 @@ def parse_plan(document: object) -> SimulationPlan:
     )
 
 
-def _damage(document: object, protocol: AblationProtocol) -> tuple[str, ...]:
+def _damage(
+    document: object, protocol: AblationProtocol
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The models of the plan's physics, and what was left out of the list.
+
+    Heat does not kill in a cryoablation or between pulses: models of heat alone, as a plan carries
+    them along from another physics, give way to those of its own, and the zone says so.
+    """
+    usual = lethal_names(protocol.modality)
+    if document is None:
+        return usual, ()
     names = tuple(name(n, "damage") for n in sequence(document, "damage"))
+    if names and usual != HEAT and set(names) <= set(HEAT):
+        note = (
+            f"damage: {', '.join(names)} are models of heat; the zone of {protocol.modality.value} "
+            f"is judged by {', '.join(usual)}."
+        )
+        return usual, (note,)
     lethal_models(protocol.modality, names)
     if not names or len(set(names)) != len(names):
         raise StudyRejectedError(
             Code.CONFIG_RANGE, f"plan: damage must list different models; got {list(names)}."
         )
-    return names
+    return names, ()
 
 
 def _certified_mm(document: object) -> float | None:

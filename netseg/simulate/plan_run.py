@@ -111,6 +111,8 @@ def simulate_plan(
     doubt = doubts(plan, scene, models, like=like, progress=say)
     coverage = done.coverage if doubt.coverage is None else doubt.coverage
     document = {**zone_document(done, plan.damage[0]), **shrunk(plan, done), **doubt.document}
+    if plan.notes:
+        document["notes"] = list(plan.notes)
     document["volume_band_ml"] = widened(document["volume_band_ml"], doubt.document.get("ensemble"))
     return SimulationResult(
         zone=_zone(done, plan, coverage),

@@ -375,7 +375,10 @@ def test_certified_gives_an_error_bar_or_says_why_not(
         ({**IRE, "ensemble": 4}, "ire has no ensemble"),
         ({**IRE, "probes": IRE["probes"][:1], "protocol": {**IRE["protocol"], "pairs": []}},
          "ire needs at least two electrodes"),
-        ({**IRE, "damage": ["arrhenius"]}, "no damage model of ire is called 'arrhenius'"),
+        (
+            {**IRE, "damage": ["human_liver", "cem43"]},
+            "no damage model of ire is called 'cem43'",
+        ),
         ({**IRE, "protocol": {**IRE["protocol"], "voltage_v": 9000}}, "gives at most 3000"),
         ({**CRYO, "certified": True}, "certified mode bounds the error of heating"),
         ({**MWA, "certified": True, "vessels": [
@@ -414,3 +417,19 @@ def test_switching_electrodes_show_their_power_one_by_one(tmp_path: Path):
     assert single[1, 0] == 0
     assert (single > 0).any(axis=1).all()
     assert ((single > 0).sum(axis=0) <= 1).all()
+
+
+@pytest.mark.parametrize("plan", [CRYO, IRE])
+def test_models_of_heat_alone_give_way_to_those_of_the_physics_and_are_named(
+    plan: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    """A plan carried over from radiofrequency lists them; heat does not kill here."""
+    carried = {**plan, "damage": ["arrhenius", "cem43", "oneill"]}
+    assert simulate(whole(tmp_path, plan), tmp_path / "own") == 0
+    capsys.readouterr()
+    assert simulate(whole(tmp_path, carried), tmp_path / "carried") == 0
+    assert "are models of heat" in capsys.readouterr().out
+    own, other = (read(tmp_path / name / "zone.json") for name in ("own", "carried"))
+    assert other["notes"]
+    assert "notes" not in own
+    assert other["volumes_ml"] == own["volumes_ml"]

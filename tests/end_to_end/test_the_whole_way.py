@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo as its user runs it: synthetic DICOM, built-in network, all stations."""
     out = tmp_path_factory.mktemp("demo")
-    assert main(["demo", "-o", str(out), "-q"]) == 0
+    assert main(["demo", "--control", "-o", str(out), "-q"]) == 0
     return out
 
 
@@ -82,6 +82,28 @@ def test_a_simulated_zone_only_predicts(demo: Path):
         assert any("plan predicts" in sentence for sentence in lesion["why"])
     findings = json.loads((case_of(demo) / "findings.json").read_text())
     assert findings.get("post_ablation") is None
+
+
+def test_the_control_scan_tells_wide_margins_from_narrow_ones(demo: Path):
+    """Painted 9, 8, 2 and 2 mm; the network swells lesions, so that margins come out smaller."""
+    margin = json.loads((demo / "control_check" / "margin.json").read_text())
+    assert margin["evidence"] == "control_scan"
+    assert margin["registration"]["error_mm"] > 0
+    places = nib.load(demo / "control_check" / "control_lesions.nii.gz")  # pyright: ignore[reportPrivateImportUsage]
+    labels = np.asarray(places.dataobj)  # pyright: ignore[reportAttributeAccessIssue]
+    truth = nib.load(demo / "control_truth" / "lesions.nii.gz")  # pyright: ignore[reportPrivateImportUsage]
+    true = np.asarray(truth.dataobj)  # pyright: ignore[reportAttributeAccessIssue]
+    seen = {}
+    for lesion in margin["lesions"]:
+        over = np.bincount(true[labels == lesion["id"]], minlength=5)[1:]
+        if over.any():
+            seen[int(over.argmax()) + 1] = lesion
+    wide = [seen[n]["smallest_margin_mm"] for n in (1, 2) if n in seen]
+    narrow = [seen[n] for n in (3, 4) if n in seen]
+    assert wide
+    assert narrow
+    assert all(lesion["verdict"] != "A0" for lesion in narrow)
+    assert max(wide) > max(lesion["smallest_margin_mm"] for lesion in narrow) + 2.0
 
 
 def test_nothing_of_the_patients_name_is_written(demo: Path):
