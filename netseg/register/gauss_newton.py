@@ -35,7 +35,7 @@ SD_MM = 3.0  # of each component of the bend, before any image is seen
 LENGTH_MM = 16.0  # of its smoothness
 BLURS = (2.0, 2.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0)  # voxels, step by step
 OUTLIER = 5.0  # standard deviations beyond which a voxel counts little
-REDUNDANT = 2.0  # a linearised image knows less than its noise says
+REDUNDANT = 3.0  # a linearised image knows less than its noise says
 ROUNDS = 30  # of conjugate gradients per step
 ENOUGH = 1e-2  # or when the residual has fallen to this share
 PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
@@ -75,46 +75,75 @@ def bend_by_gauss_newton(pair: Comparable) -> Float[np.ndarray, "i j k 3"]:
     at = np.argwhere(pair.compared)
     if not len(at):
         return np.zeros((*shape, 3), np.float32)
-    step_mm = pair.grid.spacing_mm[0]
-    i, j, k = (-(-n // BLOCK) for n in shape)
-    prior = Smoothness.of((i, j, k), BLOCK * step_mm, sd_mm=SD_MM, length_mm=LENGTH_MM)
-    field = np.zeros((3, i, j, k), np.float32)
+    prior = prior_of(pair)
+    field = np.zeros((3, *prior.spectrum.shape), np.float32)
     unlikely = np.zeros_like(field)  # K⁻¹ field, carried along: K itself is never inverted
-    for blur, images in _blurred(pair):
-        said = _listen(images, at, field, step_mm, blur)
+    images: _Images | None = None
+    for blur in BLURS:
+        if images is None or images.blur != blur:
+            images = _Images.of(pair, blur)
+        said = _listen(images, at, field)
         target = said.pull + said.times(field)
-        field, unlikely = _solve(said, target, prior, (field, unlikely))
+        field, unlikely = solve(said, target, prior, (field, unlikely))
     return _on_voxels(field, shape) @ pair.grid.directions.T.astype(np.float32)
+
+
+def prior_of(pair: Comparable) -> Smoothness:
+    """What is known of the pair's bend before its images are looked at."""
+    i, j, k = (-(-n // BLOCK) for n in pair.grid.shape)
+    step_mm = BLOCK * pair.grid.spacing_mm[0]
+    return Smoothness.of((i, j, k), step_mm, sd_mm=SD_MM, length_mm=LENGTH_MM)
+
+
+def said_at(pair: Comparable, bend_mm: Float[np.ndarray, "i j k 3"]) -> Said | None:
+    """What the images say about a bend that somebody found; None where nothing can be compared."""
+    at = np.argwhere(pair.compared)
+    if not len(at):
+        return None
+    along = np.moveaxis(bend_mm @ pair.grid.directions.astype(bend_mm.dtype), -1, 0)
+    cells = prior_of(pair).spectrum.shape
+    field = np.stack(
+        [
+            ndi.affine_transform(
+                c,
+                np.full(3, BLOCK),
+                offset=(BLOCK - 1) / 2,
+                output_shape=cells,
+                order=1,
+                mode="nearest",
+            )
+            for c in along
+        ]
+    )
+    return _listen(_Images.of(pair, BLURS[-1]), at, field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Images:
+    """Both images at one blur, with their slopes along the grid's axes per millimetre."""
+
+    blur: float
+    step_mm: float
     fixed: np.ndarray
     moving: np.ndarray
     fixed_slope: list[np.ndarray]
     moving_slope: list[np.ndarray]
     avoided: np.ndarray
 
-
-def _blurred(pair: Comparable) -> Any:
-    """The images of every step, computed once per blur."""
-    step_mm = pair.grid.spacing_mm[0]
-    known: dict[float, _Images] = {}
-    avoided = pair.moving_avoided.astype(np.float32)
-    for blur in BLURS:
-        if blur not in known:
-            fixed = _calm(pair.fixed, pair.fixed_avoided, blur)
-            moving = _calm(pair.moving, pair.moving_avoided, blur)
-            known = {
-                blur: _Images(
-                    fixed=fixed,
-                    moving=moving,
-                    fixed_slope=[np.float32(s) for s in np.gradient(fixed, step_mm)],
-                    moving_slope=[np.float32(s) for s in np.gradient(moving, step_mm)],
-                    avoided=avoided,
-                )
-            }
-        yield blur, known[blur]
+    @classmethod
+    def of(cls, pair: Comparable, blur: float) -> _Images:
+        step_mm = pair.grid.spacing_mm[0]
+        fixed = _calm(pair.fixed, pair.fixed_avoided, blur)
+        moving = _calm(pair.moving, pair.moving_avoided, blur)
+        return cls(
+            blur=blur,
+            step_mm=step_mm,
+            fixed=fixed,
+            moving=moving,
+            fixed_slope=[np.float32(s) for s in np.gradient(fixed, step_mm)],
+            moving_slope=[np.float32(s) for s in np.gradient(moving, step_mm)],
+            avoided=pair.moving_avoided.astype(np.float32),
+        )
 
 
 def _calm(values: np.ndarray, avoided: np.ndarray, blur: float) -> Float[np.ndarray, "i j k"]:
@@ -125,14 +154,12 @@ def _calm(values: np.ndarray, avoided: np.ndarray, blur: float) -> Float[np.ndar
     return np.where(share > 0.02, total / np.maximum(share, 0.02), values)
 
 
-def _listen(
-    images: _Images, at: Int[np.ndarray, "n 3"], field: np.ndarray, step_mm: float, blur: float
-) -> Said:
+def _listen(images: _Images, at: Int[np.ndarray, "n 3"], field: np.ndarray) -> Said:
     """Linearise the images about the present field and sum up what they say."""
     cells = field.shape[1:]
     inner = ((at - (BLOCK - 1) / 2) / BLOCK).T
     shift = np.stack([ndi.map_coordinates(c, inner, order=1, mode="nearest") for c in field])
-    there = at.T + shift / step_mm
+    there = at.T + shift / images.step_mm
     here = tuple(at.T)
     rest = images.fixed[here] - _at(images.moving, there)
     slope = [
@@ -144,7 +171,9 @@ def _listen(
     sigma = TO_SIGMA * float(np.median(np.abs(rest[trusted]))) if trusted.any() else 0.0
     sigma = max(sigma, 1e-6)
     weight = trusted / (1 + (rest / (OUTLIER * sigma)) ** 2) ** 2
-    alike = max(1.0, (2 * blur) ** 3 * np.pi**1.5)  # voxels that share their noise after the blur
+    alike = max(
+        1.0, (2 * images.blur) ** 3 * np.pi**1.5
+    )  # voxels that share their noise after the blur
     weight = weight / (sigma**2 * REDUNDANT * alike)
     cell = np.ravel_multi_index(tuple((at // BLOCK).T), cells)
 
@@ -158,10 +187,10 @@ def _listen(
     )
 
 
-def _solve(
+def solve(
     said: Said, target: np.ndarray, prior: Smoothness, start: tuple[np.ndarray, np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Conjugate gradients for (K⁻¹ + A) u = target; u and K⁻¹ u."""
+    """Conjugate gradients for (K⁻¹ + A) u = target, begun at u and K⁻¹ u; the same two."""
     field, unlikely = start[0].copy(), start[1].copy()
     rest = target - unlikely - said.times(field)
     way = prior.covary(rest)

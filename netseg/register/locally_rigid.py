@@ -1,9 +1,13 @@
-"""Where images cannot tell how tissue moved, it moves as one piece with its surroundings.
+"""Where images cannot tell how tissue moved, it moves as one piece.
 
 Inside an ablation zone, and inside a tumour that is there in one scan only, no registration by
 intensities knows anything: it stretches the dark tumour onto the dark zone and so decides the
-margin. There the field is replaced by the rigid motion that fits it best in a shell of liver
-around; the tumour keeps its volume.
+margin. There the field is replaced by one rigid motion; the tumour keeps its volume.
+
+Which motion depends on what the field is worth inside. A field that matched painted images is worth
+nothing there: the motion is fitted in a shell of liver around zone and tumour (`AROUND_MM`). A
+field that never looked there and continues smoothly from the surroundings is the best guess there
+is: the motion is fitted to it in the tumour and its rim (`WITHIN_MM`), and the zone stays as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +25,8 @@ if TYPE_CHECKING:
 
 ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
 
-SHELL_MM = (1.0, 14.0)  # from the surface of zone and tumour
+AROUND_MM = (1.0, 14.0)  # from the surface of zone and tumour
+WITHIN_MM = (0.0, 3.0)
 BLEND_MM = 4.0  # from all rigid at the surface to all bent
 FEWEST = 200  # voxels of shell: fewer do not carry a motion
 _CUBE = np.ones((3, 3, 3), np.bool_)
@@ -33,8 +38,8 @@ class LocallyRigid:
 
     Attributes:
         bend_mm: The field.
-        scatter_mm: Root mean square of what the rigid motions leave of the field in their shells:
-            how much the surroundings bend. None where nothing was made rigid.
+        scatter_mm: Root mean square of what the rigid motions leave of the field where they were
+            fitted: how much it bends. None where nothing was made rigid.
     """
 
     bend_mm: Float[np.ndarray, "i j k 3"]
@@ -46,6 +51,7 @@ def locally_rigid(
     grid: Grid,
     stiff: Bool[np.ndarray, "i j k"],
     liver: Bool[np.ndarray, "i j k"],
+    shell_mm: tuple[float, float] = AROUND_MM,
 ) -> LocallyRigid:
     """Make a field rigid in each connected part of a region.
 
@@ -54,6 +60,8 @@ def locally_rigid(
         grid: Cubic voxels.
         stiff: Zone and tumours in the control scan.
         liver: The liver in the control scan; shells outside it follow other organs.
+        shell_mm: From where to where around the region the motion is fitted; from 0 the region
+            itself is fitted too.
 
     Returns:
         The field, unchanged farther than 4 mm from the region. A part whose shell holds fewer than
@@ -64,9 +72,11 @@ def locally_rigid(
         return LocallyRigid(bend_mm=bend_mm, scatter_mm=None)
     result = bend_mm.copy()
     left: list[np.ndarray] = []
-    for number, box in enumerate(_boxes(labels, grid), start=1):
+    for number, box in enumerate(_boxes(labels, grid, shell_mm[1]), start=1):
         away = ndi.distance_transform_edt(labels[box] != number, sampling=grid.spacing_mm)
-        shell = (away > SHELL_MM[0]) & (away <= SHELL_MM[1]) & liver[box] & (labels[box] == 0)
+        shell = (away > shell_mm[0]) & (away <= shell_mm[1]) & liver[box] & (labels[box] == 0)
+        if shell_mm[0] == 0:
+            shell |= away == 0
         places = _places_mm(grid, box)
         fitted = _fitted(places, bend_mm[box], shell)
         if fitted is None:
@@ -109,9 +119,9 @@ def _fitted(
     return places @ turn.T + shift - places
 
 
-def _boxes(labels: np.ndarray, grid: Grid) -> list[tuple[slice, slice, slice]]:
-    """Around each part, with room for its shell."""
-    more = [int(np.ceil(SHELL_MM[1] / s)) + 1 for s in grid.spacing_mm]
+def _boxes(labels: np.ndarray, grid: Grid, room_mm: float) -> list[tuple[slice, slice, slice]]:
+    """Around each part, with room for its shell and for the blend."""
+    more = [int(np.ceil(max(room_mm, BLEND_MM) / s)) + 1 for s in grid.spacing_mm]
     return [
         tuple(
             slice(max(0, part.start - m), min(n, part.stop + m))

@@ -12,10 +12,11 @@ from netseg.register import error, gates
 from netseg.register.comparable import Comparable, comparable, swapped
 from netseg.register.demons import bend_by_demons
 from netseg.register.gauss_newton import bend_by_gauss_newton
-from netseg.register.locally_rigid import locally_rigid
+from netseg.register.locally_rigid import AROUND_MM, WITHIN_MM, locally_rigid
+from netseg.register.posterior import spread_mm
 from netseg.register.sampling import bent, looked_up
 from netseg.register.settings import Engine, RegistrationSettings
-from netseg.register.side import seen, seen_from
+from netseg.register.side import grown, seen, seen_from
 from netseg.register.transport import carry_distance, to_moving
 from netseg.register.vessels import vessel_distance_mm
 
@@ -78,12 +79,16 @@ def refined(
     raw = _bend(pair, engine, choice)
     draft = replace(rigid, bend_grid=pair.grid, bend_mm=raw)
     stiff = _stiff(draft, pair, ours, theirs)
-    pieces = locally_rigid(raw, pair.grid, stiff, pair.fixed_liver)
+    painted = engine is not Engine.GAUSS_NEWTON
+    piece = stiff if painted else _lesions(draft, pair, theirs)
+    shell_mm = AROUND_MM if painted else WITHIN_MM
+    pieces = locally_rigid(raw, pair.grid, piece, pair.fixed_liver, shell_mm)
     bend = _Bend(
         bend_mm=pieces.bend_mm,
         near=_near(stiff, pair),
         stiff=stiff,
         scatter_mm=pieces.scatter_mm,
+        spread_mm=spread_mm(pair, raw, _grown_or(piece, pair)),
         way_back_mm=None,
     )
     if choice.check_backwards:
@@ -91,7 +96,8 @@ def refined(
         bend = replace(bend, way_back_mm=_way_back_mm(raw, back, bend.near, pair.grid))
     whole = replace(
         rigid,
-        method=f"{rigid.method}; {WORDS[engine]}; zone and lesions in one piece with what is around",
+        method=f"{rigid.method}; {WORDS[engine]}; {'zone and ' if painted else ''}lesions in one "
+        "piece",
         bend_grid=pair.grid,
         bend_mm=pieces.bend_mm,
     )
@@ -115,6 +121,7 @@ class _Bend:
     near: Bool[np.ndarray, "i j k"]
     stiff: Bool[np.ndarray, "i j k"]
     scatter_mm: float | None
+    spread_mm: float | None
     way_back_mm: float | None
 
     @classmethod
@@ -124,6 +131,7 @@ class _Bend:
             near=pair.fixed_liver,
             stiff=pair.fixed_avoided,
             scatter_mm=None,
+            spread_mm=None,
             way_back_mm=None,
         )
 
@@ -162,13 +170,18 @@ def _stiff(
     draft: Registration, pair: Comparable, ours: Scan, theirs: Scan
 ) -> Bool[np.ndarray, "i j k"]:
     """Zone and tumours on the pair's grid."""
-    stiff = np.zeros(pair.grid.shape, np.bool_)
+    stiff = _lesions(draft, pair, theirs)
     if ours.avoided is not None and not ours.avoided.is_empty:
         zone = looked_up(ours.avoided.inside, ours.avoided.grid, pair.grid, outside=0.0)
         stiff |= zone >= 0.5
-    if theirs.avoided is not None and not theirs.avoided.is_empty:
-        stiff |= carry_distance(draft, theirs.avoided, pair.grid) <= 0
     return stiff
+
+
+def _lesions(draft: Registration, pair: Comparable, theirs: Scan) -> Bool[np.ndarray, "i j k"]:
+    """The tumours on the pair's grid."""
+    if theirs.avoided is None or theirs.avoided.is_empty:
+        return np.zeros(pair.grid.shape, np.bool_)
+    return carry_distance(draft, theirs.avoided, pair.grid) <= 0
 
 
 def _near(stiff: np.ndarray, pair: Comparable) -> Bool[np.ndarray, "i j k"]:
@@ -177,6 +190,11 @@ def _near(stiff: np.ndarray, pair: Comparable) -> Bool[np.ndarray, "i j k"]:
         return pair.fixed_liver
     away_mm = ndi.distance_transform_edt(~stiff, sampling=pair.grid.spacing_mm)
     return away_mm <= NEAR_MM
+
+
+def _grown_or(piece: np.ndarray, pair: Comparable) -> Bool[np.ndarray, "i j k"]:
+    """Lesions and 3 mm around them; the liver where none are known."""
+    return grown(piece, WITHIN_MM[1], pair.grid) if piece.any() else pair.fixed_liver
 
 
 def _way_back_mm(there: np.ndarray, back: np.ndarray, near: np.ndarray, grid: Grid) -> float:
@@ -211,7 +229,10 @@ def _judged(
             float(moved.mean()) if moved.size else None
         )
         expected = error.expected_error_mm(
-            scatter_mm=bend.scatter_mm, way_back_mm=bend.way_back_mm, landmarks_mm=marks
+            spread_mm=bend.spread_mm,
+            scatter_mm=bend.scatter_mm,
+            way_back_mm=bend.way_back_mm,
+            landmarks_mm=marks,
         )
     else:
         expected = error.rigid_error_mm(marks)
