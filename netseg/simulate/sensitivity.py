@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +15,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-FEWEST = 20
+FEWEST = 20  # draws; with fewer, chance looks like a cause
+SPARE = 2  # draws per number that is fitted
 
 
 def first_order_indices(
@@ -24,31 +24,45 @@ def first_order_indices(
 ) -> dict[str, float]:
     """Share of an outcome's variance that each parameter explains alone.
 
-    From the draws as they are: the outcome is fitted by a parabola in one parameter, and the
-    variance of the fit over that of the outcome, less what chance would explain, is its index
-    (adjusted R^2 of a given-data Sobol' index). Parameters that do not vary have none.
+    From the draws as they are: the outcome is fitted by a sum of parabolas, one per parameter and
+    all at once, so that a chance likeness between two parameters' draws is not taken for a cause.
+    The variance of a parameter's parabola, less what the scatter around the fit lends it, over the
+    variance of the outcome estimates its first-order Sobol' index. Parameters that do not vary
+    have none.
 
     Args:
-        parameters: Draws by parameter.
+        parameters: Draws by parameter, drawn independently.
         outcome: What came of them.
+
+    Raises:
+        StudyRejectedError: If there are fewer draws than 20, or than two per number fitted.
     """
-    indices = {}
-    n = len(outcome)
-    if n < FEWEST:
+    varied = {n: v for n, v in parameters.items() if np.ptp(v) > 1e-12 * np.abs(v).max()}
+    terms, n = 1 + 2 * len(varied), len(outcome)
+    if n < max(FEWEST, SPARE * terms):
         raise StudyRejectedError(
             Code.CONFIG_RANGE,
-            f"indices need at least {FEWEST} draws; got {n}.",
+            f"indices of {len(varied)} parameters need at least {max(FEWEST, SPARE * terms)} "
+            f"draws; got {n}.",
             hint="With fewer, chance looks like a cause.",
         )
-    for name, values in parameters.items():
-        spread = float(np.std(values))
-        if spread <= 1e-12 * max(abs(float(np.mean(values))), 1e-300):
-            continue
-        scaled = (values - np.mean(values)) / spread
-        basis = np.column_stack((np.ones(n), scaled, scaled**2))
-        fitted = basis @ np.linalg.lstsq(basis, outcome, rcond=None)[0]
-        total = float(np.var(outcome))
-        share = 0.0 if total == 0 else 1.0 - float(np.mean((outcome - fitted) ** 2)) / total
-        adjusted = 1.0 - (1.0 - share) * (n - 1) / (n - 3)
-        indices[name] = max(0.0, adjusted) if math.isfinite(adjusted) else 0.0
+    total = float(np.var(outcome))
+    if total == 0:
+        return dict.fromkeys(varied, 0.0)
+    columns = [_parabola(v) for v in varied.values()]
+    basis = np.column_stack((np.ones(n), *columns))
+    weights = np.linalg.lstsq(basis, outcome, rcond=None)[0]
+    scatter = float(np.sum((outcome - basis @ weights) ** 2)) / (n - terms)
+    indices = {}
+    for number, (name, column) in enumerate(zip(varied, columns, strict=True)):
+        part = column @ weights[1 + 2 * number : 3 + 2 * number]
+        lent = 2.0 * scatter / n  # two numbers were fitted
+        indices[name] = max(0.0, float(np.var(part)) - lent) / total
     return indices
+
+
+def _parabola(values: Float[np.ndarray, "n"]) -> Float[np.ndarray, "n 2"]:
+    """First and second power, scaled and without a mean."""
+    scaled = (values - np.mean(values)) / np.std(values)
+    square = scaled**2
+    return np.column_stack((scaled, square - np.mean(square)))

@@ -289,6 +289,16 @@ def test_indices_are_the_shares_of_a_sum():
     assert "d" not in found
 
 
+def test_a_chance_likeness_is_no_cause():
+    """Y = a alone; b happens to resemble a in these 64 draws."""
+    generator = np.random.default_rng(3)
+    a, noise = generator.random((2, 64))
+    b = 0.4 * a + 0.6 * noise
+    found = first_order_indices({"a": a, "b": b}, a + 0.02 * generator.random(64))
+    assert found["a"] == pytest.approx(1, abs=0.02)
+    assert found["b"] < 0.01
+
+
 def test_indices_of_few_draws_are_refused():
     with pytest.raises(StudyRejectedError, match="at least 20 draws; got 19"):
         first_order_indices({"a": np.arange(19.0)}, np.arange(19.0))
