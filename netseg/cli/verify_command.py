@@ -49,9 +49,7 @@ def _from_masks(words: argparse.Namespace, settings: dict[str, Any]) -> MarginRe
 def _from_scans(words: argparse.Namespace, settings: dict[str, Any]) -> MarginReport:
     start = time.perf_counter()
     planning, control, stations = _read(words, settings)
-    from netseg.pipeline.control import check_control
-
-    check = check_control(planning, stations.outline(planning), control, stations.control)
+    check = stations.check(planning, stations.outline(planning), control)
     if words.output:
         made = {"wall_s": time.perf_counter() - start, "device": stations.device}
         secrets = planning.secrets | control.study.secrets

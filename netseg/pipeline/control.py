@@ -19,6 +19,7 @@ from netseg.domain import (
     StudyRejectedError,
 )
 from netseg.domain.control import ControlCheck
+from netseg.geometry.extent import bounding_box
 from netseg.pipeline.same_patient import require_same_patient
 from netseg.register.livers import align_livers
 from netseg.register.scans import register_scans
@@ -212,15 +213,15 @@ def _filled(liver: Mask, lesions: LabelMap, planned_liver: Mask, first: Registra
     Networks leave out what they never saw, and an ablated area is that; the registration then
     would have to bend the liver around it.
     """
-    grid = liver.grid
-    carried = carry_lesions(first, LabelMap.of(planned_liver), grid)
-    near = np.zeros(grid.shape, np.bool_)
-    index = np.argwhere(lesions.labels != 0)
-    if len(index):
-        more = np.ceil(NEAR_MM / np.array(grid.spacing_mm)).astype(int)
-        low, high = index.min(axis=0) - more, index.max(axis=0) + more + 1
-        near[tuple(slice(max(0, a), b) for a, b in zip(low, high, strict=True))] = True
-    return Mask(liver.inside | (near & (carried.labels != 0)), grid)
+    if not lesions.values:
+        return liver
+    start, shape = bounding_box(lesions.region(), NEAR_MM)
+    near = liver.grid.crop(start, shape)
+    whole = LabelMap(planned_liver.inside.astype(np.uint8), planned_liver.grid)
+    carried = carry_lesions(first, whole, near)
+    inside = liver.inside.copy()
+    inside[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))] |= carried.labels != 0
+    return Mask(inside, liver.grid)
 
 
 def _zone(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from netseg.domain import Code, UsageError
 from netseg.pipeline.outlines import told_of_limits, with_liver
 
 if TYPE_CHECKING:
     from netseg.allocate import RuleSet
     from netseg.domain import AblationModel, Segmentation, Study
-    from netseg.pipeline.control import ControlStations
+    from netseg.domain.control import ControlCheck
+    from netseg.pipeline.control import ControlScan, ControlStations
     from netseg.plan import Planner
     from netseg.verify import MarginRule
 
@@ -75,6 +77,25 @@ class Stations:
         """
         found = self._outlined(study)
         return found if self.segments is None else self.segments.add(study, found)
+
+    def check(
+        self, planning: Study, segmentation: Segmentation, control: ControlScan
+    ) -> ControlCheck:
+        """Hold a control scan against the planning scan.
+
+        Raises:
+            StudyRejectedError: As `netseg.pipeline.control.check_control`.
+            UsageError: If the stations were built without one for control scans.
+        """
+        from netseg.pipeline.control import check_control
+
+        if self.control is None:
+            raise UsageError(
+                Code.CONFIG_RANGE,
+                "these stations were built without a control scan.",
+                hint="Build them with control.scan set.",
+            )
+        return check_control(planning, segmentation, control, self.control)
 
     def _outlined(self, study: Study) -> Segmentation:
         if study.lesions is None:

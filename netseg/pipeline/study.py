@@ -71,11 +71,9 @@ def process_study(
                 segmentation.lesions, zone, observed=False, liver=segmentation.liver
             )
     seen = None
-    if control is not None and stations.control is not None:
-        from netseg.pipeline.control import check_control
-
+    if control is not None:
         with watch.station("control"):
-            seen = check_control(study, segmentation, control, stations.control)
+            seen = stations.check(study, segmentation, control)
     with watch.station("allocate"):
         clinical = combine(case, findings, margin)
         if seen is not None:

@@ -107,16 +107,13 @@ def _scenes(check: ControlCheck, region: Region, lesion: Mask) -> tuple[Scene, S
     margin = _grown(lesion, check.margin.cutoff_mm)
     zone = Region.of(check.zone.mask.inside, check.zone.mask.grid)
     liver = Region.of(check.liver.inside, check.liver.grid)
-    outlines = [
-        Outline(region=found, colour=colour, width=width, style=style)
-        for found, colour, width, style in (
-            (liver, GREEN, 0.8, "solid"),
-            (margin, PURPLE, 1.0, "dashed"),
-            (zone, SKY, 1.6, "dashed"),
-            (region, ORANGE, 1.7, "solid"),
-        )
-        if found is not None
-    ]
+    outlines = [Outline(region=region, colour=ORANGE, width=1.7)]
+    if zone is not None:
+        outlines.insert(0, Outline(region=zone, colour=SKY, width=1.6, style="dashed"))
+    if margin is not None:
+        outlines.insert(0, Outline(region=margin, colour=PURPLE, width=1.0, style="dashed"))
+    if liver is not None:
+        outlines.insert(0, Outline(region=liver, colour=GREEN, width=0.8))
     after = Scene(
         series=check.control,
         window=window_of(check.control, check.liver),

@@ -270,5 +270,4 @@ def _distance_mm(inside: Bool[np.ndarray, "i j k"], spacing_mm: float) -> np.nda
     """Distance to the border half-way between voxels; negative inside."""
     outside = ndimage.distance_transform_edt(~inside) - 0.5
     depth = ndimage.distance_transform_edt(inside) - 0.5
-    distance: Float[np.ndarray, "i j k"] = np.where(inside, -depth, outside) * spacing_mm
-    return distance.astype(np.float32)
+    return np.asarray(np.where(inside, -depth, outside) * spacing_mm, np.float32)

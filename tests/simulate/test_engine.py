@@ -49,7 +49,7 @@ def march(name, shape, *, stages, fixed, held=False, steps=20, dtype=torch.float
     source = 2e5 * torch.rand(shape, generator=generator, dtype=dtype)
     factor = -5e-3 * torch.rand(shape, generator=generator, dtype=dtype)
     factor = torch.where(tissue.inverse_capacity > 0, factor, 0.0)
-    booked = np.zeros(2)
+    booked, excess = np.zeros(2), heat
     for _ in range(steps):
         heat, excess, taken, lost = carrier.step(
             heat, factor, tissue, source, step_s=0.2 if stages == 1 else 0.6, stages=stages

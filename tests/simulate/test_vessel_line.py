@@ -51,7 +51,7 @@ def steady_flow_w_m(n, h, diameter_mm, shift_mm=(0.0, 0.0)):
         inverse_capacity=torch.where(beyond, 0.0, 1 / RHO_C).double(),
         law=PhaseLaw(),
     )
-    heat = torch.where(beyond, 60.0, 30.0).double()
+    heat, drawn = torch.where(beyond, 60.0, 30.0).double(), 0.0
     for _ in range(500):
         source = torch.zeros_like(heat)
         drawn = blood.draw(source, heat, (h * 1e-3) ** 3)
