@@ -162,7 +162,9 @@ def measured(command):
     over.set()
     watcher.join()
     after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
+    cpu = (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
     if code:
         raise SystemExit(f"{command} left with {code}.")
     return {
