@@ -167,7 +167,7 @@ def make_control(
     carved = [carve(o, lesions, liver, motion, grid.frame_uid, rng) for o in setup.zones]
     needles = tuple(_needle(zone, centre_mm, motion, rng) for zone in carved)
     control, zone_share = _picture(known, liver, carved, needles, (grid, motion, setup), rng)
-    mapped = _mapped(known, lesions, grid, motion)
+    mapped = _mapped(liver, lesions, grid, motion)
     zone = Mask(zone_share >= 0.5, grid)
     marks = _landmarks(known, carved, motion, rng)
     return AblatedPair(
@@ -295,15 +295,14 @@ def _onto(zone: Carved, fine: Grid) -> Float[np.ndarray, "i j k"]:
 
 
 def _mapped(
-    known: Known, lesions: Mapping[int, Shape], grid: Grid, motion: TrueMotion
+    liver: Shape, lesions: Mapping[int, Shape], grid: Grid, motion: TrueMotion
 ) -> tuple[LabelMap, Mask]:
     """Lesions and liver on the control scan's grid."""
     planning = motion.to_planning(grid.to_mm(np.indices(grid.shape).reshape(3, -1).T))
     labels = np.zeros(grid.shape, np.uint8)
     for number, shape in lesions.items():
         labels[(shape.field(planning) <= 0).reshape(grid.shape)] = number
-    index = known.liver.grid.to_index(planning).T
-    inside = ndimage.map_coordinates(known.liver.inside.astype(np.float32), index, order=1) >= 0.5
+    inside = liver.field(planning) <= 0
     return LabelMap(labels, grid), Mask(inside.reshape(grid.shape) | (labels > 0), grid)
 
 
