@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 ndi: Any = scipy.ndimage  # its stubs promise unions that these calls never return
 
 RIM_MM = 3.0  # of the liver's surroundings: its border is seen too
+AROUND_MM = 8.0  # of the liver: fat, lung and muscle have values to translate
 BINS = 48  # of values, when one kind of image is translated into another
 CALM_VOXELS = 1.5  # blur before two scans' contrast is compared: noise depends on interpolation
 BRIGHT = 97.0  # percentile: vessels, where contrast was given
@@ -68,12 +69,15 @@ def comparable(fixed: Side, moving: Side) -> Comparable:
         fixed: The control scan.
         moving: The planning scan on the same grid.
     """
-    both = fixed.liver & moving.liver & ~fixed.avoided & ~moving.avoided
+    known = ~fixed.avoided & ~moving.avoided
+    both = fixed.liver & moving.liver & known
     same = fixed.is_hu and moving.is_hu
     values = moving.values
-    if both.any():
-        change = _same_spread if same else _translated
-        values = change(fixed.values, moving.values, both)
+    if both.any() and same:
+        values = _same_spread(fixed.values, moving.values, both)
+    elif both.any():  # what surrounds the liver is compared too, and must be known by its value
+        around = grown(fixed.liver, AROUND_MM, fixed.grid) & known
+        values = _translated(fixed.values, moving.values, around)
     return Comparable(
         fixed=fixed.values,
         moving=values,

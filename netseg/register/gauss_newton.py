@@ -140,8 +140,8 @@ class _Images:
             step_mm=step_mm,
             fixed=fixed,
             moving=moving,
-            fixed_slope=[np.float32(s) for s in np.gradient(fixed, step_mm)],
-            moving_slope=[np.float32(s) for s in np.gradient(moving, step_mm)],
+            fixed_slope=[np.asarray(s, np.float32) for s in np.gradient(fixed, step_mm)],
+            moving_slope=[np.asarray(s, np.float32) for s in np.gradient(moving, step_mm)],
             avoided=pair.moving_avoided.astype(np.float32),
         )
 

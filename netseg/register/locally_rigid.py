@@ -122,13 +122,14 @@ def _fitted(
 def _boxes(labels: np.ndarray, grid: Grid, room_mm: float) -> list[tuple[slice, slice, slice]]:
     """Around each part, with room for its shell and for the blend."""
     more = [int(np.ceil(max(room_mm, BLEND_MM) / s)) + 1 for s in grid.spacing_mm]
-    return [
-        tuple(
+    found: list[tuple[slice, slice, slice]] = []
+    for box in ndi.find_objects(labels):
+        i, j, k = (
             slice(max(0, part.start - m), min(n, part.stop + m))
             for part, m, n in zip(box, more, labels.shape, strict=True)
         )
-        for box in ndi.find_objects(labels)
-    ]
+        found.append((i, j, k))
+    return found
 
 
 def _places_mm(grid: Grid, box: tuple[slice, slice, slice]) -> Float[np.ndarray, "i j k 3"]:
