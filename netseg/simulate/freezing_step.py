@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from netseg.simulate.diffusion import Diffusion
+from netseg.simulate.stage_weights import stage_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -265,23 +266,6 @@ class Kernels:
     blood: Callable[..., tuple[Tensor, Tensor, Tensor]] = blood_field
 
 
-def rkl2_shares(stage: int, stages: int, step_s: float) -> tuple[float, float, float, float]:
-    """Weights of now, before, rate and first rate (Meyer et al. 2014, equation 17)."""
-    if stages == 1:
-        return 1.0, 0.0, step_s, 0.0
-    w1 = 4.0 / (stages * stages + stages - 2)
-    if stage == 1:
-        return 1.0, 0.0, w1 / 3.0 * step_s, 0.0
-    mu = (2 * stage - 1) / stage * _b(stage) / _b(stage - 1)
-    nu = -(stage - 1) / stage * _b(stage) / _b(stage - 2)
-    rate = mu * w1 * step_s
-    return mu, nu, rate, -(1.0 - _b(stage - 1)) * rate
-
-
-def _b(stage: int) -> float:
-    return 1.0 / 3.0 if stage < 3 else (stage * stage + stage - 2) / (2.0 * stage * (stage + 1))
-
-
 @dataclass(slots=True, kw_only=True, eq=False)
 class IceStepper:
     """A box of tissue that can be carried forward in time.
@@ -339,7 +323,8 @@ class IceStepper:
         first_watt = self.heat.new_zeros(len(self.lines) + 1, dtype=torch.float64)
         passed_before = passed = first_watt
         for stage in range(1, stages + 1):
-            shares = rkl2_shares(stage, stages, step_s)
+            now_share, before_share, _, *rates = stage_weights(stage, stages, step_s)
+            shares = (now_share, before_share, *rates)
             out, share = self.spare.pop(), inverse.new_tensor(shares)
             known = (whole.faces, inverse, bends, share)
             if stage == 1:
