@@ -66,7 +66,7 @@ class _Search:
     def __init__(self, table: CompiledTable, reading: Reading) -> None:
         self.reading = reading
         self.diagram = table.outcome_here
-        self.silent = reported_silent(reading)
+        self.silent = reading.worlds.elsewhere(reported_silent(reading))
         self.now = reading.worlds.possible(self.diagram)
         self.offered_now = bool(self.now) and self.now <= OFFERED
         self.places = [p for p in sorted(reading.rules.diagrams.support(table.by_outcome))
@@ -107,7 +107,7 @@ class _Search:
 
     def _said(self, changes: tuple[Change, ...]) -> frozenset[Hashable]:
         moved: dict[int, Any] = {place: (cell,) for place, cell in changes}
-        return self.reading.worlds.elsewhere({**self.silent, **moved}).possible(self.diagram)
+        return self.silent.elsewhere(moved).possible(self.diagram)
 
     def _does_it(self, said: frozenset[Hashable]) -> bool:
         if len(said) != 1:

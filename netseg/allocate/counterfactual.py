@@ -37,12 +37,12 @@ def _cells_by_route(reading: Reading, place: int, route: int) -> dict[Hashable, 
     variable = reading.rules.variables[place]
     here = reading.worlds.cells(place)
     open_now = len(reading.outcomes("route")) > 1
-    silent = reported_silent(reading)
+    silent = reading.worlds.elsewhere(reported_silent(reading))
     found: dict[Hashable, list[int]] = {}
     for cell in sorted(reading.rules.open_cells[place]):
         if is_no_change(variable, cell) or (cell in here and (len(here) == 1 or not open_now)):
             continue
-        routes = reading.worlds.elsewhere(silent | {place: (cell,)}).possible(route)
+        routes = silent.elsewhere({place: (cell,)}).possible(route)
         if len(routes) == 1:
             found.setdefault(next(iter(routes)), []).append(cell)
     return found

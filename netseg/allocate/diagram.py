@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
+    from netseg.allocate.worlds import Worlds
+
 LEAF = 1 << 30
 """The "variable" of leaves; comes after every real one."""
 
@@ -29,24 +31,36 @@ class Impossible(Enum):
 
 
 class Diagrams:
-    """All nodes of a rule set; a diagram is the number of its top node."""
+    """All nodes of a rule set; a diagram is the number of its top node.
+
+    Attributes:
+        variables: For each node the variable that it asks, `LEAF` for leaves.
+        children: For each node its child by cell.
+        values: For each leaf its outcome.
+        asks: For each node the variables on which its outcome depends, one bit each.
+        bits: For each leaf one bit of its own, so that a number is a set of leaves.
+        usual: The patient about whom nothing is known, once a rule set was loaded: most patients
+            are near him, and what asks for nothing known has his answer.
+        answered: Answers to questions about patients (see `remember`).
+    """
 
     __slots__ = (
-        "_choices", "_known", "_leaves", "_supports", "answered", "bits", "children",
-        "usual_asks", "usual_cells", "usual_leaves", "values", "variables",
+        "_choices", "_kept", "_known", "_leaves", "_named", "_places", "answered", "asks", "bits",
+        "children", "usual", "values", "variables",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.usual_cells: tuple[tuple[int, ...], ...] = ()
-        self.usual_asks: list[int] = []
-        self.usual_leaves: list[int] = []
+        self.usual: Worlds | None = None
         self.variables: list[int] = []
+        self.asks: list[int] = []
         self.children: list[tuple[int, ...]] = []
         self.values: list[Hashable] = []
         self._known: dict[tuple[int, tuple[int, ...]], int] = {}
         self._leaves: dict[tuple[type, Hashable], int] = {}
         self._choices: dict[tuple[int, int, int], int] = {}
-        self._supports: dict[int, tuple[int, ...]] = {}
+        self._places: dict[int, tuple[int, ...]] = {}
+        self._named: dict[int, frozenset[Hashable]] = {}
+        self._kept: tuple[dict[Any, Any], ...] = ({}, {}, {})
         self.answered: dict[Hashable, Any] = {}
         self.bits: dict[int, int] = {}
         self.leaf(value=False)
@@ -128,46 +142,48 @@ class Diagrams:
 
     def outcomes(self, diagram: int) -> set[Hashable]:
         """Every outcome on a leaf of the diagram."""
-        return {self.values[n] for n in self._below(diagram) if self.variables[n] == LEAF}
+        return {self.values[n] for n in self.below([diagram]) if self.variables[n] == LEAF}
 
     def support(self, diagram: int) -> set[int]:
         """The variables that the diagram depends on."""
-        return {self.variables[n] for n in self._below(diagram)} - {LEAF}
+        return set(self.asked(diagram))
 
     def named(self, leaves: int) -> frozenset[Hashable]:
         """The outcomes of a set of leaves, given as one bit each (see `bits`)."""
-        return frozenset(self.values[node] for node, bit in self.bits.items() if leaves & bit)
+        found = self._named.get(leaves)
+        if found is None:
+            found = frozenset(self.values[node] for node, bit in self.bits.items() if leaves & bit)
+            self._named[leaves] = found
+        return found
 
     def asked(self, diagram: int) -> tuple[int, ...]:
-        """The variables of `support` in order, computed once."""
-        if diagram not in self._supports:
-            self._supports[diagram] = tuple(sorted(self.support(diagram)))
-        return self._supports[diagram]
+        """The variables of `support` in order."""
+        return self.places(self.asks[diagram])
 
-    def expect(self, cells: Iterable[Iterable[int]]) -> None:
-        """Compute where every graph leads a patient with these cells: most patients are near him.
+    def places(self, bits: int) -> tuple[int, ...]:
+        """Variables that were given as one bit each, in order."""
+        found = self._places.get(bits)
+        if found is None:
+            found = tuple([n for n in range(bits.bit_length()) if bits >> n & 1])
+            self._places[bits] = found
+        return found
 
-        `usual_asks` has for each node the variables below it, one bit each, `usual_leaves` the
-        leaves, one bit each (see `bits`). A child is always older than its parent.
-        """
-        self.usual_cells = tuple(tuple(sorted(c)) for c in cells)
-        self.usual_asks, self.usual_leaves = [], []
-        for node, variable in enumerate(self.variables):
-            asks, leaves = 0, self.bits.get(node, 0)
-            if variable != LEAF:
-                below = self.children[node]
-                asks = 1 << variable
-                for child in below:
-                    asks |= self.usual_asks[child]
-                for cell in self.usual_cells[variable]:
-                    leaves |= self.usual_leaves[below[cell]]
-            self.usual_asks.append(asks)
-            self.usual_leaves.append(leaves)
+    def keep(self) -> None:
+        """Never forget what was answered until now."""
+        self._kept = (dict(self.answered), dict(self._named), dict(self._places))
+
+    def forget(self) -> None:
+        """Know of no patient who came after `keep`."""
+        for memory, kept in zip(
+            (self.answered, self._named, self._places), self._kept, strict=True
+        ):
+            memory.clear()
+            memory.update(kept)
 
     def remember(self, question: Hashable, answer: Any) -> None:
         """Keep an answer for the next patient who is alike in all that was asked."""
         if len(self.answered) >= MOST_ANSWERS:
-            self.answered.clear()
+            self.forget()
         self.answered[question] = answer
 
     def at(self, diagram: int, cells: Sequence[int]) -> Hashable:
@@ -177,9 +193,10 @@ class Diagrams:
             node = self.children[node][cells[self.variables[node]]]
         return self.values[node]
 
-    def _below(self, diagram: int) -> set[int]:
-        seen = {diagram}
-        waiting = [diagram]
+    def below(self, diagrams: Iterable[int]) -> set[int]:
+        """All nodes of some diagrams."""
+        seen = set(diagrams)
+        waiting = list(seen)
         while waiting:
             for child in self.children[waiting.pop()]:
                 if child not in seen:
@@ -188,6 +205,10 @@ class Diagrams:
         return seen
 
     def _append(self, variable: int, children: tuple[int, ...], value: Hashable) -> int:
+        asks = 0 if variable == LEAF else 1 << variable
+        for child in children:
+            asks |= self.asks[child]
+        self.asks.append(asks)
         self.variables.append(variable)
         self.children.append(children)
         self.values.append(value)

@@ -14,6 +14,9 @@ SPEAKS_AGAINST = frozenset(
     {OptionStatus.LIMITED, OptionStatus.NOT_SUPPORTED, OptionStatus.CONTRAINDICATED}
 )
 
+_STRONGEST_FIRST = tuple(OptionStatus)
+_STATUS = {str(status): status for status in OptionStatus}
+
 
 def options_of(reading: Reading) -> tuple[Option, ...]:
     """All options of the rule set, in its order."""
@@ -30,14 +33,13 @@ def _one(possible: tuple[OptionStatus, ...]) -> OptionStatus:
 def _option(name: str, table: CompiledTable, reading: Reading) -> Option:
     """One option: its status is what every completion of the unknowns gives, else undetermined."""
     rows = reading.rows_reached(table)
-    said = {OptionStatus(str(row.then)) for row in rows}
-    possible = tuple(status for status in OptionStatus if status in said)
+    statuses = [_STATUS[str(row.then)] for row in rows]
+    possible = tuple([status for status in _STRONGEST_FIRST if status in statuses])
     status = _one(possible)
     because: list[Reason] = []
     against: list[Reason] = []
-    for row in rows:
-        side = against if OptionStatus(str(row.then)) in SPEAKS_AGAINST else because
-        side.append(reading.reason(row))
+    for row, said in zip(rows, statuses, strict=True):
+        (against if said in SPEAKS_AGAINST else because).append(reading.reason(row))
     because += [reading.reason(r.row) for r in table.pro if reading.is_certain(r)]
     against += [reading.reason(r.row) for r in table.contra if reading.is_certain(r)]
     intents = {row.extras.get("intent") for row in rows}

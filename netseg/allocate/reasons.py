@@ -69,9 +69,10 @@ class Reading:
 
     def reason(self, row: Row) -> Reason:
         """The row as a reason, with this patient's facts."""
-        if row.id not in self._reasons:
+        found = self._reasons.get(row.id)
+        if found is None:
             assumed = f" (assumption: {row.rationale})" if row.assumption and row.rationale else ""
-            self._reasons[row.id] = Reason(
+            found = self._reasons[row.id] = Reason(
                 rule=row.id,
                 sentences=row.sentences,
                 references=row.references,
@@ -80,7 +81,7 @@ class Reading:
                 strength=row.strength,
                 assumption=row.assumption,
             )
-        return self._reasons[row.id]
+        return found
 
     def shown(self, name: str) -> Any:
         """One fact as a reader writes it: a value, what is still possible, or None if unknown."""
@@ -108,11 +109,13 @@ class Reading:
             if name == "control_scan" and last_control(self.findings) is None:
                 continue
             rows = self.rows_reached(table)
+            reasons = list(map(self.reason, rows))
             stated = self._stated_beside(name)
-            reasons = [
-                dataclasses.replace(reason, facts={**reason.facts, **stated})
-                for reason in map(self.reason, rows)
-            ]
+            if stated:
+                reasons = [
+                    dataclasses.replace(reason, facts={**reason.facts, **stated})
+                    for reason in reasons
+                ]
             steps.append(
                 TraceStep(
                     table=name,

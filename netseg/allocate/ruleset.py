@@ -37,9 +37,7 @@ def load_rules(name: str = "seed-2020") -> RuleSet:
         UsageError: If there is none of this name.
     """
     rules = compile_rules(read_rule_source(*rule_folders(name)))
-    nobody = settle(ClinicalFindings(), rules).worlds
-    rules.diagrams.expect(nobody.cells(place) for place in range(len(rules.variables)))
-    allocate(ClinicalFindings(), rules)  # the most open case is the slowest; its answers are kept
+    _prepare(rules)
     return rules
 
 
@@ -82,3 +80,19 @@ def rule_folders(name: str) -> tuple[Path, ...]:
             hint="Join overlays of one base, each once: who-2022+netter2-2024.",
         )
     return tuple(RULES_FOLDER / part for part in (wanted.pop(), *overlays))
+
+
+def _prepare(rules: RuleSet) -> None:
+    """Answer the patient about whom nothing is known: others differ from him in a few facts."""
+    nobody = settle(ClinicalFindings(), rules).worlds
+    tables = (*rules.tables.values(), *rules.options.values())
+    rows = [row for table in tables for row in (*table.pro, *table.contra)]
+    rows += [*rules.flags, *rules.imaging]
+    asked = [table.outcome_here for table in tables]
+    told = [*asked, *(t.by_outcome for t in tables), *(t.by_row for t in tables)]
+    told += [*(t.row_here for t in tables), *rules.consistent]
+    told += [*(r.holds for r in rows), *(r.holds_here for r in rows)]
+    nobody.prepare(told, asked)
+    rules.diagrams.usual = nobody
+    allocate(ClinicalFindings(), rules)
+    rules.diagrams.keep()

@@ -1,41 +1,59 @@
-"""What follows from what is known: outcomes over every completion of the unknowns, jointly."""
+"""What follows from what is known: outcomes over every completion of the unknowns, jointly.
+
+A patient is never walked through the tables from the beginning. He differs from another one, about
+whom less was known, in a few facts; what asks for none of these has the other's answer.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netseg.allocate.diagram import LEAF, Diagrams, Impossible
+from netseg.allocate.diagram import Diagrams, Impossible
+from netseg.allocate.simplified import Form, Forms
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping
 
-_IMPOSSIBLE = Diagrams.IMPOSSIBLE
 _NO_WORLD: frozenset[Hashable] = frozenset({Impossible.WORLD})
-_OWN_NODES = 1 << 40
-"""Numbers of nodes made here begin where a rule set's can never be."""
+_EVERYTHING = -1
+"""All variables, one bit each."""
+
+Cells = tuple[int, ...]
+"""The cells of one variable, ascending."""
 
 
 class Worlds:
     """All patients that agree with the known facts: each variable lies in one of its cells."""
 
     __slots__ = (
-        "_cells", "_diagrams", "_known", "_merged", "_nodes", "_outcomes", "_simple", "_unusual",
+        "_base", "_cells", "_changed", "_diagrams", "_forms", "_leaves", "_simple", "_unusual",
     )  # fmt: skip
 
     def __init__(self, diagrams: Diagrams, cells: Iterable[Iterable[int]]) -> None:
         """Stand in the worlds where every variable lies in its cells."""
+        own = [tuple(sorted(c)) for c in cells]
+        usual, changed = diagrams.usual, _EVERYTHING
+        if usual is not None:
+            pairs = zip(own, usual._cells, strict=True)
+            changed = sum(1 << n for n, (mine, others) in enumerate(pairs) if mine != others)
+        self._unusual = changed
+        self._forms = Forms(None if usual is None else usual._forms)
+        self._stand(diagrams, own, usual, changed)
+
+    def _stand(
+        self, diagrams: Diagrams, cells: list[Cells], base: Worlds | None, changed: int
+    ) -> None:
+        """Be the worlds of `base` with the variables of `changed` in other cells."""
         self._diagrams = diagrams
-        self._cells: list[tuple[int, ...]] = [tuple(sorted(c)) for c in cells]
-        self._unusual: int | None = None
-        self._outcomes: dict[int, int] = {}
-        self._nodes: list[tuple[int, tuple[int, ...]]] = []
-        self._known: dict[tuple[int, tuple[int, ...]], int] = {}
-        self._simple: dict[int, int] = {}
-        self._merged: dict[tuple[int, int], int | None] = {}
+        self._cells = cells
+        self._base = base
+        self._changed = changed
+        self._leaves: dict[int, int] = diagrams.bits.copy()
+        self._simple: dict[int, Form] = {}
 
     def possible(self, diagram: int) -> frozenset[Any]:
         """Every outcome that some world gives; empty where every world contradicts itself."""
-        question = (diagram, self._known_of(diagram))
+        question = self._question(diagram)
         found = self._diagrams.answered.get(question)
         if found is None:
             found = self._diagrams.named(self._reach(diagram)) - _NO_WORLD
@@ -50,23 +68,30 @@ class Worlds:
             asks: Variables that the table itself asks for. What merely tells something about them
                 is not worth asking.
         """
-        question = ("settles", here, self._known_of(here))
+        question = ("settles", *self._question(here))
         needed = self._diagrams.answered.get(question)
         if needed is None:
-            needed = frozenset(self._support(self._simplify(here)))
+            form = self._simplify(here)
+            bits = 0 if isinstance(form, int) else form.asks
+            needed = frozenset(n for n in self._diagrams.asked(here) if bits >> n & 1)
             self._diagrams.remember(question, needed)
         return set(needed & asks or needed)
 
-    def _known_of(self, diagram: int) -> tuple[tuple[int, ...], ...]:
-        """What is known of the facts that a diagram asks for; who is alike in it gets its answer."""
-        return tuple([self._cells[place] for place in self._diagrams.asked(diagram)])
+    def prepare(self, told: Iterable[int], asked: Iterable[int]) -> None:
+        """Compute beforehand what others will take over.
 
-    def _unusual_cells(self) -> int:
-        """The variables whose cells are not the usual ones, one bit each."""
-        if self._unusual is None:
-            pairs = zip(self._cells, self._diagrams.usual_cells, strict=True)
-            self._unusual = sum(1 << n for n, (own, usual) in enumerate(pairs) if own != usual)
-        return self._unusual
+        Args:
+            told: Diagrams of which somebody will want the outcomes.
+            asked: Diagrams of which somebody will want to know what to ask.
+        """
+        for diagrams, work in ((told, self._reach), (asked, self._simplify)):
+            for node in sorted(self._diagrams.below(diagrams)):
+                work(node)
+
+    def _question(self, diagram: int) -> tuple[Hashable, ...]:
+        """What is known of the facts that a diagram asks for; who is alike in it gets its answer."""
+        odd, cells = self._diagrams.asks[diagram] & self._unusual, self._cells
+        return diagram, odd, tuple([cells[n] for n in self._diagrams.places(odd)])
 
     def cells(self, variable: int) -> frozenset[int]:
         """The cells of a variable that are possible by its own."""
@@ -74,109 +99,57 @@ class Worlds:
 
     def elsewhere(self, changed: Mapping[int, Iterable[int]]) -> Worlds:
         """The worlds in which some variables lie in other cells, all else equal."""
-        other = Worlds(self._diagrams, ())
-        other._cells = list(self._cells)
+        cells, usual = list(self._cells), self._diagrams.usual
+        differs, unusual = 0, self._unusual
         for variable, new in changed.items():
-            other._cells[variable] = tuple(sorted(new))
+            own, bit = tuple(sorted(new)), 1 << variable
+            if own != cells[variable]:
+                cells[variable] = own
+                differs |= bit
+                is_usual = usual is not None and own == usual._cells[variable]
+                unusual = unusual & ~bit if is_usual else unusual | bit
+        if not differs:
+            return self
+        other = Worlds.__new__(Worlds)
+        other._unusual, other._forms = unusual, self._forms
+        other._stand(self._diagrams, cells, self, differs)
         return other
-
-    def _down(self, node: int) -> int:
-        """The first node below whose variable is not decided by its cells, or a leaf."""
-        variables, children, cells = self._diagrams.variables, self._diagrams.children, self._cells
-        while variables[node] != LEAF:
-            allowed = cells[variables[node]]
-            if len(allowed) != 1:
-                break
-            node = children[node][allowed[0]]
-        return node
 
     def _reach(self, node: int) -> int:
         """The leaves below a node, one bit each."""
-        node = self._down(node)
-        found = self._outcomes.get(node)
+        known, changed, base = self._leaves, self._changed, self._base
+        found = known.get(node)
         if found is None:
-            variable = self._diagrams.variables[node]
-            if variable == LEAF:
-                return self._diagrams.bits[node]
-            asks = self._diagrams.usual_asks
-            if node < len(asks) and not asks[node] & self._unusual_cells():
-                found = self._diagrams.usual_leaves[node]
+            diagrams = self._diagrams
+            if base is not None and not diagrams.asks[node] & changed:
+                found = base._leaves.get(node) or base._reach(node)
             else:
-                below, found = self._diagrams.children[node], 0
-                for step in {below[cell] for cell in self._cells[variable]}:
-                    found |= self._reach(step)
-            self._outcomes[node] = found
+                below, cells = diagrams.children[node], self._cells[diagrams.variables[node]]
+                if len(cells) == 1:
+                    found = self._reach(below[cells[0]])
+                else:
+                    found = 0
+                    for step in {below[cell] for cell in cells}:
+                        found |= known.get(step) or self._reach(step)
+            known[node] = found
         return found
 
-    def _simplify(self, node: int) -> int:
+    def _simplify(self, node: int) -> Form:
         """The diagram within these worlds, with every variable left out that need not be known."""
-        node = self._down(node)
-        variable = self._diagrams.variables[node]
-        if variable == LEAF:
+        diagrams, base = self._diagrams, self._base
+        if not diagrams.asks[node]:
             return node
         found = self._simple.get(node)
+        if found is None and base is not None and not diagrams.asks[node] & self._changed:
+            # The usual patient makes no new forms any more: they would not be those made here.
+            found = base._simple.get(node) if base is diagrams.usual else base._simplify(node)
         if found is None:
-            below, allowed = self._diagrams.children[node], self._cells[variable]
-            done = {step: self._simplify(step) for step in {below[cell] for cell in allowed}}
-            found = self._join(variable, [done[below[cell]] for cell in allowed])
-            self._simple[node] = found
-        return found
-
-    def _join(self, variable: int, children: Sequence[int]) -> int:
-        """One diagram that serves every cell of the variable, else a node that asks it."""
-        merged: int | None = _IMPOSSIBLE
-        for child in dict.fromkeys(children):
-            merged = self._merge(merged, child)
-            if merged is None:
-                return self._own(variable, tuple(children))
-        return merged
-
-    def _own(self, variable: int, children: tuple[int, ...]) -> int:
-        key = (variable, children)
-        if key not in self._known:
-            self._known[key] = _OWN_NODES + len(self._nodes)
-            self._nodes.append(key)
-        return self._known[key]
-
-    def _merge(self, first: int, second: int) -> int | None:
-        """One diagram that agrees with both wherever they are possible, None if none does."""
-        if first == second or second == _IMPOSSIBLE:
-            return first
-        if first == _IMPOSSIBLE:
-            return second
-        if first < _OWN_NODES and second < _OWN_NODES:
-            return None
-        key = (first, second)
-        if key not in self._merged:
-            self._merged[key] = self._merge_nodes(first, second)
-        return self._merged[key]
-
-    def _merge_nodes(self, first: int, second: int) -> int | None:
-        pair = (first, second)
-        tops = [LEAF if n < _OWN_NODES else self._nodes[n - _OWN_NODES][0] for n in pair]
-        variable = min(tops)
-        width = len(self._cells[variable])
-        sides = [
-            self._nodes[n - _OWN_NODES][1] if top == variable else (n,) * width
-            for n, top in zip(pair, tops, strict=True)
-        ]
-        children: list[int] = []
-        for one, other in zip(*sides, strict=True):
-            child = self._merge(one, other)
-            if child is None:
-                return None
-            children.append(child)
-        return self._join(variable, children)
-
-    def _support(self, top: int) -> set[int]:
-        """The variables that a diagram made here asks for."""
-        found: set[int] = set()
-        waiting, seen = [top], {top}
-        while waiting:
-            node = waiting.pop()
-            if node >= _OWN_NODES:
-                variable, children = self._nodes[node - _OWN_NODES]
-                found.add(variable)
-                waiting += [child for child in children if child not in seen]
-                seen.update(children)
+            variable = diagrams.variables[node]
+            below, cells = diagrams.children[node], self._cells[variable]
+            if len(cells) == 1:
+                found = self._simplify(below[cells[0]])
+            else:
+                children = {step: self._simplify(step) for step in {below[c] for c in cells}}
+                found = self._forms.join(variable, [children[below[c]] for c in cells])
+        self._simple[node] = found
         return found
