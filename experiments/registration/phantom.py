@@ -13,7 +13,9 @@ from scipy import ndimage
 from netseg.domain import Grid, LabelMap, Mask, PointMm, Quantity, Volume
 
 FINE_MM = 1.25
+FINE_SHAPE = (216, 160, 144)  # the liver and 24 mm around it: nothing farther away is ever compared
 BODY = np.array([150.0, 105.0])
+MIDDLE = (0.0, -2.0, 2.0)  # of the field of view
 LIVER = (((-45, 5, 0), 58), ((25, -15, 20), 42), ((72, -25, 30), 30))
 PARENCHYMA, VESSEL, TUMOUR, ZONE, FAT, SPINE, LUNG = 105.0, 165.0, 72.0, 58.0, -60.0, 300.0, -700.0
 
@@ -103,7 +105,7 @@ class Pair:
 def make_pair(rng, difficulty=Difficulty()):
     """One patient; `rng` decides everything that is left to chance."""
     d = difficulty
-    fine = _grid((320, 250, 190), (FINE_MM,) * 3, centre=(0, 0, 10), frame="2.25.1")
+    fine = _grid(FINE_SHAPE, (FINE_MM,) * 3, centre=MIDDLE, frame="2.25.1")
     points = _points(fine)
     liver = _liver(points)
     deep = ndimage.distance_transform_edt(liver, sampling=FINE_MM)
@@ -117,15 +119,13 @@ def make_pair(rng, difficulty=Difficulty()):
     tissue = ndimage.gaussian_filter(tissue, 0.5)
     before = np.where(in_tumour, TUMOUR, tissue)
     truth = _truth(rng, d, centre, radius, forks)
-    planning_grid = _grid(
-        _shape(fine, d.spacing_mm), d.spacing_mm, centre=(0, 0, 10), frame="2.25.1"
-    )
+    planning_grid = _grid(_shape(fine, d.spacing_mm), d.spacing_mm, centre=MIDDLE, frame="2.25.1")
     planning = _scan(rng, before, fine, planning_grid, d.noise_hu)
     turn = _turned(d.control_turn_degrees, (1, 2, 3))
     control_grid = _grid(
         _shape(fine, d.control_spacing_mm),
         d.control_spacing_mm,
-        centre=truth.to_control(np.array([[0.0, 0, 10]]))[0],
+        centre=truth.to_control(np.array([MIDDLE]))[0],
         frame="2.25.2",
         axes=turn,
     )

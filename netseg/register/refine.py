@@ -12,7 +12,13 @@ from netseg.register import error, gates
 from netseg.register.comparable import Comparable, comparable, swapped
 from netseg.register.demons import bend_by_demons
 from netseg.register.gauss_newton import bend_by_gauss_newton
-from netseg.register.locally_rigid import AROUND_MM, WITHIN_MM, locally_rigid
+from netseg.register.locally_rigid import (
+    AROUND_MM,
+    WITHIN_MM,
+    fit_keeping_volume,
+    fit_rigid,
+    locally_rigid,
+)
 from netseg.register.posterior import spread_mm
 from netseg.register.sampling import bent, looked_up
 from netseg.register.settings import Engine, RegistrationSettings
@@ -81,8 +87,8 @@ def refined(
     stiff = _stiff(draft, pair, ours, theirs)
     painted = engine is not Engine.GAUSS_NEWTON
     piece = stiff if painted else _lesions(draft, pair, theirs)
-    shell_mm = AROUND_MM if painted else WITHIN_MM
-    pieces = locally_rigid(raw, pair.grid, piece, pair.fixed_liver, shell_mm)
+    shell_mm, fit = (AROUND_MM, fit_rigid) if painted else (WITHIN_MM, fit_keeping_volume)
+    pieces = locally_rigid(raw, pair.grid, piece, pair.fixed_liver, shell_mm, fit)
     bend = _Bend(
         bend_mm=pieces.bend_mm,
         near=_near(stiff, pair),
@@ -96,8 +102,8 @@ def refined(
         bend = replace(bend, way_back_mm=_way_back_mm(raw, back, bend.near, pair.grid))
     whole = replace(
         rigid,
-        method=f"{rigid.method}; {WORDS[engine]}; {'zone and ' if painted else ''}lesions in one "
-        "piece",
+        method=f"{rigid.method}; {WORDS[engine]}; "
+        + ("zone and lesions in one piece" if painted else "lesions stretched at constant volume"),
         bend_grid=pair.grid,
         bend_mm=pieces.bend_mm,
     )

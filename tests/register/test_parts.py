@@ -10,7 +10,12 @@ import pytest
 from netseg.register.comparable import Comparable, painted_over
 from netseg.register.error import expected_error_mm, rigid_error_mm
 from netseg.register.gates import jacobian, jacobian_gates, volume_gate, way_back_gate
-from netseg.register.locally_rigid import WITHIN_MM, fit_rigid, locally_rigid
+from netseg.register.locally_rigid import (
+    WITHIN_MM,
+    fit_keeping_volume,
+    fit_rigid,
+    locally_rigid,
+)
 from netseg.register.posterior import spread_mm
 from netseg.register.smoothness import Smoothness
 from tests.geometry.shapes import FLIPPED, ball, grid, turned
@@ -41,6 +46,36 @@ def test_a_field_that_swells_a_region_becomes_rigid_there_and_stays_elsewhere():
         far = ~ball(ON, (0, 0, 0), 14.0).inside
         assert np.array_equal(found.bend_mm[far], swelling[far])
         assert found.scatter_mm > 1.0
+
+
+def test_a_stretch_is_kept_and_a_swelling_is_not():
+    """1.2 x 1 x 1 stretched has 1.2 times the volume; scaled back by its cube root, the first."""
+    before = np.random.default_rng(0).normal(size=(50, 3))
+    matrix, shift = fit_keeping_volume(before, before * (1.2, 1.0, 1.0) + (1, 2, 3))
+    side = 1.2 ** (1 / 3)
+    assert matrix == pytest.approx(np.diag((1.2, 1.0, 1.0)) / side)
+    assert np.linalg.det(matrix) == pytest.approx(1.0)
+    middle = before.mean(axis=0)
+    assert matrix @ middle + shift == pytest.approx(middle * (1.2, 1.0, 1.0) + (1, 2, 3))
+
+
+@pytest.mark.parametrize("scale", [(1.8, 1.0, 1.0), (-1.0, 1.0, 1.0)], ids=["far", "mirrored"])
+def test_a_stretch_beyond_belief_is_made_rigid(scale):
+    before = np.random.default_rng(0).normal(size=(50, 3))
+    matrix, _ = fit_keeping_volume(before, before * scale)
+    assert matrix @ matrix.T == pytest.approx(np.eye(3), abs=1e-9)
+
+
+def test_a_lesion_in_stretched_liver_reaches_as_far_as_the_liver_says():
+    """U = (0.1 x, -0.1 y, 0): the planning scan's lesion was a tenth wider along x, and stays so."""
+    field = (points() * (0.1, -0.1, 0.0)).astype(np.float32)
+    region = ball(ON, (0, 0, 0), 9.0).inside
+    every = np.ones(ON.shape, np.bool_)
+    stretched = locally_rigid(field, ON, region, every, WITHIN_MM, fit_keeping_volume)
+    rigid = locally_rigid(field, ON, region, every, WITHIN_MM)
+    at = points()[region]
+    assert np.abs(stretched.bend_mm[region] - at * (0.1, -0.1, 0.0)).max() < 0.05
+    assert np.abs(rigid.bend_mm[region]).max() < 0.05
 
 
 def test_a_rigid_field_is_left_as_it_is():
