@@ -8,9 +8,10 @@ kernel around an infinite line lie a geometric mean of `KERNEL_RADIUS` widths ap
 that radius and the metal the resistance per length is ln(r_k / a) / (2 pi k). This is a well index
 in the sense of Peaceman (SPE J 18:183, 1978), derived for a smooth kernel.
 
-Two small corrections make it right to a fraction of a percent on a grid: the kernel's width is
-measured from its weights (it is cut at `REACH`), and the finite-volume operator's own error, whose
-symbol falls short of k^2 by k^2 h^2 (cos^4 + sin^4)/12, lowers ln r_k by h^2 / (32 s^2).
+Small corrections make it right to a fraction of a percent on a grid: the kernel's width is measured
+from its weights, since it is cut at `REACH`; the cut changes its shape, too (`CUT`); and the
+finite-volume operator's own error, whose symbol falls short of k^2 by k^2 h^2 (cos^4 + sin^4)/12,
+lowers ln r_k by h^2 / (32 s^2).
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 EULER_GAMMA = 0.5772156649015329
-KERNEL_RADIUS = 2.0 * math.exp(-0.5 * EULER_GAMMA)
-"""Geometric mean distance of two points drawn from one 2-D Gaussian, over its standard deviation:
-exp(E[ln r]) with r^2 / (4 s^2) exponentially distributed, E[ln r^2] = ln(4 s^2) - gamma."""
 REACH = 3.0  # the kernel is cut at this many standard deviations
+CUT = 0.01016  # what the cut adds to E[ln r] over the measured width, by quadrature
+KERNEL_RADIUS = 2.0 * math.exp(-0.5 * EULER_GAMMA + CUT)
+"""Geometric mean distance of two points drawn from the kernel's shadow along a line, over the
+standard deviation that is left after the cut: exp(E[ln r]). Of a whole 2-D Gaussian r^2 / (4 s^2) is
+exponentially distributed, E[ln r^2] = ln(4 s^2) - gamma."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +145,13 @@ class LineKernel:
                 f"{REACH * width:.1f} mm from the border of {shape} cells of {spacing_mm} mm.",
                 hint="Move the probe or enlarge the grid.",
             )
-        r2 = ((index.double() * sizes - nodes[:, None]) ** 2).sum(-1)
+        across = torch.tensor(shape) > 1  # distance from an endless line counts in its plane alone
+        r2 = (((index.double() * sizes - nodes[:, None]) * across) ** 2).sum(-1)
         weights = torch.exp(-r2 / (2 * width * width))
         weights = torch.where((r2 <= (REACH * width) ** 2) & ~beyond, weights, 0.0)
         weights /= weights.sum(1, keepdim=True)
-        axes = int((torch.tensor(shape) > 1).sum())
         index = index.clamp_min(0).minimum(torch.tensor(shape) - 1)
-        measured = math.sqrt(float((weights * r2).sum(1).mean()) / axes)
+        measured = math.sqrt(float((weights * r2).sum(1).mean()) / int(across.sum()))
         flat = (index[..., 0] * shape[1] + index[..., 1]) * shape[2] + index[..., 2]
         piece = needle.active_length_mm / len(nodes)
         along = (torch.arange(len(nodes), dtype=torch.float64) + 0.5) * piece

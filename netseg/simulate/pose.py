@@ -65,7 +65,9 @@ class PosedKernel:
         sizes = torch.tensor(spacing_mm, dtype=torch.float64, device=like.device)
         with torch.enable_grad():
             nodes = tip + along[:, None] * direction
-            r2 = ((_index(kernel.cells, shape).double() * sizes - nodes[:, None]) ** 2).sum(-1)
+            way = _index(kernel.cells, shape).double() * sizes - nodes[:, None]
+            across = torch.tensor(shape, device=like.device) > 1
+            r2 = ((way * across) ** 2).sum(-1)
             width = max(spacing_mm)
             weights = torch.exp(-r2 / (2 * width * width))
             weights = torch.where(r2 <= (REACH * width) ** 2, weights, 0.0)

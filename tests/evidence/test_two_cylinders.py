@@ -49,8 +49,13 @@ def area_cm2(fine, threshold_v_cm, step_mm=0.1):
 
 
 def extent_mm(line, threshold_v_cm, step_mm=0.1):
-    inside = np.flatnonzero(line >= math.log(threshold_v_cm))
-    return float(inside[-1] - inside[0] + 1) * step_mm
+    """Between the outermost crossings, each found on a straight line between two points."""
+    level = math.log(threshold_v_cm)
+    inside = np.flatnonzero(line >= level)
+    first, last = int(inside[0]), int(inside[-1])
+    before = (line[first] - level) / (line[first] - line[first - 1])
+    after = (line[last] - level) / (line[last] - line[last + 1])
+    return float(last - first + before + after) * step_mm
 
 
 A5 = {  # threshold V/cm: length, waist mm, area cm2
@@ -63,24 +68,24 @@ A5 = {  # threshold V/cm: length, waist mm, area cm2
 A6 = {500: (32.387, 15.840, 4.5825), 680: (29.612, 8.881, 2.9708)}
 
 
+@pytest.mark.parametrize("shift", [(0.13, 0.21), (0.0, 0.0), (0.5, 0.5), (0.25, -0.4)])
 @pytest.mark.parametrize(
     ("apart_mm", "volts", "rows", "middle_v_cm"),
     [(15.0, 2250.0, A5, 884.298), (20.0, 3000.0, A6, 814.412)],
     ids=["A5", "A6"],
 )
-def test_the_zone_between_two_needles_is_a_cassini_oval(apart_mm, volts, rows, middle_v_cm):
-    field, middle, per_metre = field_of_two_needles(apart_mm, volts)
+def test_the_zone_between_two_needles_is_a_cassini_oval(apart_mm, volts, rows, middle_v_cm, shift):
+    """At 800 V/cm the field is so flat that 1 % of it is 5 % of the waist."""
+    field, middle, per_metre = field_of_two_needles(apart_mm, volts, shift=shift)
     fine = finely(field, middle, 1.0)
     half = fine.shape[0] // 2
-    assert math.exp(fine[half, half]) == pytest.approx(middle_v_cm, rel=0.02)
+    assert math.exp(fine[half, half]) == pytest.approx(middle_v_cm, rel=0.005)
     conductance = math.pi * 0.1 / math.acosh(apart_mm)  # S/m; 0.923975 sigma at 15 mm
-    assert per_metre == pytest.approx(conductance * volts, rel=0.02)
+    assert per_metre == pytest.approx(conductance * volts, rel=0.003)
     for threshold, (length_mm, waist_mm, area) in rows.items():
-        assert extent_mm(fine[:, half], threshold) == pytest.approx(length_mm, rel=0.02)
-        assert extent_mm(fine[half], threshold) == pytest.approx(waist_mm, rel=0.02, abs=0.25)
-        end = half + round(waist_mm / 2 / 0.1)  # the field is flat there: 1 % is 2.4 % of the waist
-        assert math.exp(fine[half, end]) == pytest.approx(threshold, rel=0.015)
-        assert area_cm2(fine, threshold) == pytest.approx(area, rel=0.02)
+        assert extent_mm(fine[:, half], threshold) == pytest.approx(length_mm, rel=0.005)
+        assert extent_mm(fine[half], threshold) == pytest.approx(waist_mm, rel=0.02)
+        assert area_cm2(fine, threshold) == pytest.approx(area, rel=0.01)
 
 
 def test_two_ovals_at_a_kilovolt_per_centimetre():

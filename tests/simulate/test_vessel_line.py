@@ -75,7 +75,7 @@ def test_a_thin_vessel_draws_the_same_in_any_direction(end):
     line = BloodLine.place(vessel(end, 1.0), grid, torch.full_like(warm, K))
     length_m = 2e-3 * math.dist((0, 0, 0), end)
     drawn = line.draw(torch.zeros_like(warm), warm, 1e-9)
-    r_k = 1.4984 * line.kernel.width_m * math.exp(-(1e-6) / (32 * line.kernel.width_m**2))
+    r_k = 1.5137 * line.kernel.width_m * math.exp(-(1e-6) / (32 * line.kernel.width_m**2))
     exact = 10 * 2 * math.pi * K * length_m / (math.log(r_k / 0.5e-3) + 2 / 4.36)
     assert drawn == pytest.approx(exact, rel=2e-3)
 
