@@ -75,10 +75,10 @@ class PatchPrior:
     """
 
     shapes: PatchShapes = field(default_factory=PatchShapes)
-    untreated: float = 0.05
-    bright: float = 0.12
-    contrast_hu: tuple[float, float] = (10.0, 80.0)
-    noise_hu: tuple[float, float] = (3.0, 26.0)
+    untreated: float = 0.03
+    bright: float = 0.08
+    contrast_hu: tuple[float, float] = (18.0, 80.0)
+    noise_hu: tuple[float, float] = (3.0, 18.0)
     thick: float = 0.5
     windowed: float = 0.2
     no_liver: float = 0.08

@@ -28,7 +28,7 @@ class PatchShapes:
         partial: Share of zones that leave lesion.
     """
 
-    half_axis_mm: tuple[float, float] = (5.0, 34.0)
+    half_axis_mm: tuple[float, float] = (7.0, 34.0)
     needles: tuple[float, float, float] = (0.6, 0.25, 0.15)
     rough_mm: float = 1.6
     cooled: float = 0.35

@@ -76,6 +76,7 @@ def check_control(
     segmentation: Segmentation,
     control: ControlScan,
     stations: ControlStations,
+    planned: Mask | None = None,
 ) -> ControlCheck:
     """Hold a control scan against the planning scan, and measure every lesion's margin.
 
@@ -88,6 +89,7 @@ def check_control(
         segmentation: Its liver and lesions.
         control: The study after it.
         stations: Who does what.
+        planned: The zone that a plan predicted in the planning scan: it too says where to look.
 
     Returns:
         Margins, and everything they rest on.
@@ -106,7 +108,8 @@ def check_control(
     roughly = carry_lesions(first, segmentation.lesions, after.volume.grid)
     if control.study.liver is None:
         liver = _filled(liver, roughly, planned_liver, first)
-    zone = _zone(control, after, roughly, liver, stations.zone)
+    meant = None if planned is None else _carried(first, planned, after.volume.grid)
+    zone = _zone(control, after, (roughly, liver, meant), stations.zone)
     registration = register_scans(
         after.volume,
         before.volume,
@@ -217,18 +220,28 @@ def _filled(liver: Mask, lesions: LabelMap, planned_liver: Mask, first: Registra
         return liver
     start, shape = bounding_box(lesions.region(), NEAR_MM)
     near = liver.grid.crop(start, shape)
-    whole = LabelMap(planned_liver.inside.astype(np.uint8), planned_liver.grid)
-    carried = carry_lesions(first, whole, near)
+    carried = _carried(first, planned_liver, near)
     inside = liver.inside.copy()
-    inside[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))] |= carried.labels != 0
+    inside[tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))] |= carried.inside
     return Mask(inside, liver.grid)
 
 
+def _carried(first: Registration, region: Mask, onto: Grid) -> Mask:
+    """A region of the planning scan on a grid of the control scan."""
+    whole = LabelMap(region.inside.astype(np.uint8), region.grid)
+    return Mask(carry_lesions(first, whole, onto).labels != 0, onto)
+
+
 def _zone(
-    control: ControlScan, after: Series, lesions: LabelMap, liver: Mask, finder: ZoneSegmenter
+    control: ControlScan,
+    after: Series,
+    seeds: tuple[LabelMap, Mask, Mask | None],
+    finder: ZoneSegmenter,
 ) -> AblationZone:
+    """The zone by hand, else what the finder sees by lesions, liver and plan."""
+    lesions, liver, planned = seeds
     if control.zone is None:
-        return finder.zone(after.volume, lesions, liver)
+        return finder.zone(after.volume, lesions, liver, planned)
     if not control.zone.grid.is_same_as(after.volume.grid):
         raise FrameMismatchError(
             Code.FRAME_MISMATCH,

@@ -10,7 +10,7 @@ from netseg.pipeline.outlines import told_of_limits, with_liver
 
 if TYPE_CHECKING:
     from netseg.allocate import RuleSet
-    from netseg.domain import AblationModel, Segmentation, Study
+    from netseg.domain import AblationModel, Mask, Segmentation, Study
     from netseg.domain.control import ControlCheck
     from netseg.pipeline.control import ControlScan, ControlStations
     from netseg.plan import Planner
@@ -79,9 +79,19 @@ class Stations:
         return found if self.segments is None else self.segments.add(study, found)
 
     def check(
-        self, planning: Study, segmentation: Segmentation, control: ControlScan
+        self,
+        planning: Study,
+        segmentation: Segmentation,
+        control: ControlScan,
+        planned: Mask | None = None,
     ) -> ControlCheck:
         """Hold a control scan against the planning scan.
+
+        Args:
+            planning: The study before the ablation.
+            segmentation: Its liver and lesions.
+            control: The study after it.
+            planned: The zone that a plan predicted, where there was one.
 
         Raises:
             StudyRejectedError: As `netseg.pipeline.control.check_control`.
@@ -95,7 +105,7 @@ class Stations:
                 "these stations were built without a control scan.",
                 hint="Build them with control.scan set.",
             )
-        return check_control(planning, segmentation, control, self.control)
+        return check_control(planning, segmentation, control, self.control, planned)
 
     def _outlined(self, study: Study) -> Segmentation:
         if study.lesions is None:

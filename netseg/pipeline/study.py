@@ -73,7 +73,8 @@ def process_study(
     seen = None
     if control is not None:
         with watch.station("control"):
-            seen = stations.check(study, segmentation, control)
+            planned = None if zone is None else zone.mask
+            seen = stations.check(study, segmentation, control, planned)
     with watch.station("allocate"):
         clinical = combine(case, findings, margin)
         if seen is not None:

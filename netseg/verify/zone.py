@@ -9,34 +9,25 @@ shows where it would be.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, final
 
 import numpy as np
-import scipy.ndimage  # pyright: ignore[reportMissingTypeStubs]
 
 from netseg.domain.ablation import AblationZone, Evidence
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
-from netseg.domain.grid import describe, require_same_frame, require_same_grid
-from netseg.domain.volume import Mask, Quantity
-from netseg.geometry.affine import require_orthogonal
-from netseg.geometry.components import components
-from netseg.geometry.extent import bounding_box, isotropic_grid
-from netseg.geometry.resample import resample, resample_mask
-from netseg.verify.zone_region import FAT_HU, Outline, Scene, outline
+from netseg.domain.grid import describe, require_same_frame
+from netseg.geometry.resample import resample_mask
+from netseg.verify.zone_region import Outline, Scene, outline
+from netseg.verify.zone_search import DOING, Found, search
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool
+    from collections.abc import Mapping
 
     from netseg.domain.grid import Grid
-    from netseg.domain.volume import LabelMap, Volume
+    from netseg.domain.volume import LabelMap, Mask, Volume
 
-ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
-
-DOING = "ablation zone"
 FINEST_MM = 1.25  # voxels on which a zone is looked for are no finer
-EDGE_MM, EDGE_OF_VOXEL = 1.5, 0.75  # of a liver's border that holds fat or lung as well
-WHOLE_LIVER = 0.6  # a zone that fills this share of the liver is a leak
 VOXEL_SD = 0.29  # of an edge: standard deviation of a place known to a voxel (1 / sqrt 12)
 
 
@@ -80,72 +71,32 @@ class ClassicZone:
             StudyRejectedError: LESION_OUTSIDE_SCAN, ZONE_NOT_SEEN at any lesion, ZONE_LEAKS, or
                 GANTRY_TILT.
         """
-        require_orthogonal(DOING, control.grid)
-        for mask in (lesions, liver, planned):
-            if mask is not None:
-                require_same_grid(DOING, mask.grid, control.grid)
-        _require_lesions(lesions)
-        found: dict[int, Outline] = {}
-        inside = np.zeros(control.grid.shape, np.bool_)
-        for number in lesions.values:
-            if (lesions.labels[inside] == number).any() and _mostly(inside, lesions, number):
-                continue  # the zone of another lesion holds it
-            seen = self._around(number, control, lesions, liver, planned)
-            if seen is None:
-                continue
-            part, found[number] = seen
-            inside |= part
-        inside = ndimage.binary_fill_holes(inside)
-        without = [n for n in _untouched(inside, lesions) if n not in found]
-        if len(without) == len(lesions.values):
-            raise _not_seen(without)
-        _require_no_leak(inside, liver, control.grid)
-        return AblationZone(
-            mask=Mask(inside, control.grid),
-            evidence=Evidence.CONTROL_SCAN,
-            boundary_sd_mm=_boundary_sd_mm(found, control.grid),
-            provenance=_provenance(found, without, self.smoothing_mm),
-        )
+        return search(self, control, lesions, liver, planned)
 
-    def _around(
-        self,
-        number: int,
-        control: Volume,
-        lesions: LabelMap,
-        liver: Mask | None,
-        planned: Mask | None,
-    ) -> tuple[Bool[np.ndarray, "i j k"], Outline] | None:
-        """The zone of one lesion on the control scan's grid."""
-        lesion = lesions.region(number)
-        if planned is not None:
-            near = components(Mask(planned.inside | lesion.inside, lesion.grid))
-            wanted = np.unique(near.labels[lesion.inside])
-            seed = Mask(np.isin(near.labels, wanted), lesion.grid)
-        else:
-            seed = lesion
-        box = _slices(seed, self.reach_mm + 10.0)
-        first = (box[0].start, box[1].start, box[2].start)
-        part = control.grid.crop(first, lesion.inside[box].shape)
-        work = isotropic_grid(part, max(FINEST_MM, min(control.grid.spacing_mm)))
-        scene = _scene(control, liver, seed, work)
-        if not scene.seed.any():
-            return None
+    @property
+    def method(self) -> Mapping[str, object]:
+        """What the record says."""
+        return {
+            "method": "contrast against the liver around each lesion",
+            "smoothing_mm": self.smoothing_mm,
+        }
+
+    def edge_mm(self, grid: Grid) -> float:
+        """Voxel edge of the scene in a scan on that grid."""
+        return max(FINEST_MM, min(grid.spacing_mm))
+
+    def find(self, scene: Scene) -> Found | None:
+        """The zone around one lesion; None where nothing there differs from liver."""
         found = outline(scene, self.smoothing_mm)
         if found is None:
             return None
-        far = ndimage.distance_transform_edt(~scene.seed, sampling=scene.spacing_mm)
-        leaks = (found.field < 0) & (far > self.reach_mm)
-        if np.count_nonzero(leaks) > 0.02 * np.count_nonzero(found.field < 0):
-            raise _leak(number, self.reach_mm)
-        index = work.to_index(part.to_mm(np.moveaxis(np.indices(part.shape), 0, -1)))
-        level = ndimage.map_coordinates(
-            found.field, np.moveaxis(index, -1, 0), order=1, mode="nearest"
-        )
-        inside = np.zeros(control.grid.shape, np.bool_)
-        inside[box] = level < 0
-        if liver is not None:
-            inside &= liver.inside | lesion.inside
-        return inside, found
+        values = {"zone": round(found.zone.value, 1), "liver": round(found.liver.value, 1)}
+        return Found(field=found.field, boundary_sd_mm=_boundary_sd_mm(found, scene), values=values)
+
+
+def _boundary_sd_mm(found: Outline, scene: Scene) -> float:
+    """Noise over slope, and what a voxel hides, as one standard deviation."""
+    return float(np.hypot(found.boundary_sd_mm, VOXEL_SD * scene.voxel_mm))
 
 
 def zone_from_mask(mask: Mask, lesions: LabelMap) -> AblationZone:
@@ -185,107 +136,3 @@ def zone_from_mask(mask: Mask, lesions: LabelMap) -> AblationZone:
         evidence=Evidence.CONTROL_SCAN,
         provenance={"method": "outlined by hand"},
     )
-
-
-def _scene(control: Volume, liver: Mask | None, seed: Mask, work: Grid) -> Scene:
-    is_hu = control.quantity is Quantity.HU
-    darkest = float(control.values.min())
-    values = resample(control, work, outside=darkest).values.astype(np.float32)
-    if liver is None:
-        calm = ndimage.gaussian_filter(values, 1.0)
-        where = (calm > FAT_HU) if is_hu else (calm > darkest)
-        where |= ndimage.binary_closing(where, iterations=3)
-    else:
-        where = resample_mask(liver, work).inside
-    within = resample_mask(seed, work).inside
-    return Scene(
-        values=values,
-        liver=where | within,
-        seed=within,
-        spacing_mm=work.spacing_mm[0],
-        edge_mm=max(EDGE_MM, EDGE_OF_VOXEL * max(control.grid.spacing_mm)),
-        is_hu=is_hu,
-    )
-
-
-def _slices(mask: Mask, margin_mm: float) -> tuple[slice, slice, slice]:
-    start, shape = bounding_box(mask, margin_mm)
-    i, j, k = (slice(a, a + n) for a, n in zip(start, shape, strict=True))
-    return i, j, k
-
-
-def _mostly(inside: Bool[np.ndarray, "i j k"], lesions: LabelMap, number: int) -> bool:
-    lesion = lesions.labels == number
-    return bool(2 * np.count_nonzero(inside & lesion) > np.count_nonzero(lesion))
-
-
-def _untouched(inside: Bool[np.ndarray, "i j k"], lesions: LabelMap) -> list[int]:
-    seen = set(np.unique(lesions.labels[inside]).tolist())
-    return [n for n in lesions.values if n not in seen]
-
-
-def _boundary_sd_mm(found: dict[int, Outline], grid: Grid) -> float:
-    """Noise over slope, and what a voxel hides, as one standard deviation."""
-    by_noise = max(outline.boundary_sd_mm for outline in found.values())
-    by_voxel = VOXEL_SD * float(np.prod(grid.spacing_mm)) ** (1 / 3)
-    return round(float(np.hypot(by_noise, by_voxel)), 2)
-
-
-def _provenance(
-    found: dict[int, Outline], without: list[int], smoothing_mm: float | None
-) -> dict[str, object]:
-    return {
-        "method": "contrast against the liver around each lesion",
-        "smoothing_mm": smoothing_mm,
-        "values": {
-            str(n): {"zone": round(o.zone.value, 1), "liver": round(o.liver.value, 1)}
-            for n, o in found.items()
-        },
-        "lesions_without_zone": without,
-        "convention": "gas and needles inside count as zone, the bright rim does not",
-    }
-
-
-def _require_lesions(lesions: LabelMap) -> None:
-    if lesions.values:
-        return
-    raise StudyRejectedError(
-        Code.LESION_OUTSIDE_SCAN,
-        f"{DOING}: no lesion lies within the control scan, {describe(lesions.grid)}; at least one "
-        "is expected.",
-        hint="Give a control scan that covers the treated part of the liver, and check the lesions.",
-    )
-
-
-def _not_seen(lesions: list[int]) -> StudyRejectedError:
-    return StudyRejectedError(
-        Code.ZONE_NOT_SEEN,
-        f"{DOING}: at none of the lesions {lesions} is anything darker or brighter than the liver "
-        "around it; a zone differs by at least 2.5 times the liver's own spread.",
-        detail={"lesions": lesions},
-        hint="Give a contrast-enhanced control scan, or the zone outlined by hand (--zone).",
-    )
-
-
-def _leak(number: int, reach_mm: float) -> StudyRejectedError:
-    return StudyRejectedError(
-        Code.ZONE_LEAKS,
-        f"{DOING}: what looks like the zone of lesion {number} runs on farther than "
-        f"{reach_mm:.0f} mm from the lesion, into other tissue.",
-        detail={"lesion": number, "reach_mm": reach_mm},
-        hint="Give the zone outlined by hand (--zone), or a liver mask (--liver-post).",
-    )
-
-
-def _require_no_leak(inside: Bool[np.ndarray, "i j k"], liver: Mask | None, grid: Grid) -> None:
-    if liver is None or liver.is_empty:
-        return
-    share = np.count_nonzero(inside & liver.inside) / np.count_nonzero(liver.inside)
-    if share > WHOLE_LIVER:
-        raise StudyRejectedError(
-            Code.ZONE_LEAKS,
-            f"{DOING}: what looks like zone fills {share:.0%} of the liver on {describe(grid)}; at "
-            f"most {WHOLE_LIVER:.0%} is believed.",
-            detail={"share": round(share, 3), "most": WHOLE_LIVER},
-            hint="Give the zone outlined by hand (--zone).",
-        )

@@ -8,6 +8,7 @@ prediction use the same functions, or the weights lose their meaning.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,10 +72,8 @@ class _ZoneNetwork(nn.Module):
         super().__init__()
         widths = spec.filters
         entering = (len(INPUTS) * 8, *widths[:-1])
-        self.down = nn.ModuleList(
-            _block(a, b) for a, b in zip(entering, widths, strict=True)
-        )
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))[::-1]
+        self.down = nn.ModuleList(_block(a, b) for a, b in zip(entering, widths, strict=True))
+        pairs = list(itertools.pairwise(widths))[::-1]
         self.up = nn.ModuleList(_block(high + low, high) for high, low in pairs)
         self.spread = nn.Conv3d(widths[0], 8 * 4, 1)
         self.fine = nn.Sequential(

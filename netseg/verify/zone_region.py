@@ -38,18 +38,27 @@ class Scene:
     Attributes:
         values: The control scan.
         liver: Where a zone may be: the liver, or all soft tissue.
-        seed: The lesion, and the planned zone where there is one.
+        lesion: The lesion where it was carried to.
+        planned: The planned zone around it; None without a plan.
         spacing_mm: Voxel edge.
+        voxel_mm: Edge of a cube as large as the scan's own voxels.
         edge_mm: How far within the liver's border its voxels hold something else as well.
         is_hu: Whether the values are HU, so that gas and metal are known by theirs.
     """
 
     values: Float[np.ndarray, "i j k"]
     liver: Bool[np.ndarray, "i j k"]
-    seed: Bool[np.ndarray, "i j k"]
+    lesion: Bool[np.ndarray, "i j k"]
     spacing_mm: float
     edge_mm: float
     is_hu: bool
+    planned: Bool[np.ndarray, "i j k"] | None = None
+    voxel_mm: float = 1.0
+
+    @property
+    def seed(self) -> Bool[np.ndarray, "i j k"]:
+        """Lesion and plan."""
+        return self.lesion if self.planned is None else self.lesion | self.planned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -180,9 +189,10 @@ def _rough(
 ) -> Bool[np.ndarray, "i j k"]:
     """What looks like zone and hangs together with the lesion, without ducts and vessels."""
     region = (like_zone | gas) & scene.liver
-    thick = _without_threads(region, LEAK_MM / scene.spacing_mm, scene.seed, near)
+    seeds = (scene.lesion, scene.seed, near)
+    thick = _without_threads(region, LEAK_MM / scene.spacing_mm, *seeds)
     if not thick.any():
-        thick = _touching(region, scene.seed, near)
+        thick = touching(region, *seeds)
     return _filled(thick, scene)
 
 
@@ -202,26 +212,23 @@ def _filled(inside: Bool[np.ndarray, "i j k"], scene: Scene) -> Bool[np.ndarray,
 def _without_threads(
     region: Bool[np.ndarray, "i j k"],
     radius: float,
-    seed: Bool[np.ndarray, "i j k"],
-    near: Bool[np.ndarray, "i j k"],
+    *seeds: Bool[np.ndarray, "i j k"],
 ) -> Bool[np.ndarray, "i j k"]:
-    """The parts at the seed without what is thinner than twice `radius` voxels and hangs on them."""
+    """The parts at the first seed that any reaches, without what is thinner than twice `radius` voxels and hangs on them."""
     away = ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1, 1:-1]
-    core = _touching(away > radius, seed, near)
+    core = touching(away > radius, *seeds)
     if not core.any():
         return core
     grown: Bool[np.ndarray, "i j k"] = ndimage.distance_transform_edt(~core) <= radius + 1
     return grown & region
 
 
-def _touching(
-    region: Bool[np.ndarray, "i j k"],
-    seed: Bool[np.ndarray, "i j k"],
-    near: Bool[np.ndarray, "i j k"],
+def touching(
+    region: Bool[np.ndarray, "i j k"], *seeds: Bool[np.ndarray, "i j k"]
 ) -> Bool[np.ndarray, "i j k"]:
-    """The parts that reach into the seed; else those that come near it."""
+    """The connected parts that reach into the first of some seeds that any part reaches."""
     parts, _ = ndimage.label(region, np.ones((3, 3, 3)))
-    for where in (seed, near):
+    for where in seeds:
         wanted = np.unique(parts[where & region])
         if wanted.size:
             return np.isin(parts, wanted)
@@ -250,12 +257,12 @@ def _settled(
         level = np.clip(-sign * (calm - middle) / steep, -STEP_MM, STEP_MM)
         field = np.where(np.abs(distance) <= STEP_MM, level, distance).astype(np.float32)
         field[bubbles] = np.minimum(field[bubbles], -scene.spacing_mm / 2)
-        new = _touching((field < 0) & allowed, inside, inside)
+        new = touching((field < 0) & allowed, inside)
         new = _filled(new, scene)
         if not new.any():
             break
         inside = new
-    thick = _without_threads(inside, THREAD_MM / scene.spacing_mm, inside, inside)
+    thick = _without_threads(inside, THREAD_MM / scene.spacing_mm, inside)
     inside = thick if thick.any() else inside
     taken = ~inside & (field < 0)  # a thread cut off, or beyond what was allowed
     field[taken] = scene.spacing_mm / 2
