@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 ARGON_C = 133.0 - 273.15
 HELIUM_C = 288.0 - 273.15
 COLDEST_C, WARMEST_C = -196.0, 60.0  # liquid nitrogen; beyond it a thawing probe would burn
-PHASE_KEYS = ("name", "duration_s", "probe_c", "off")
+PHASE_KEYS = ("name", "duration_s", "probe_c", "duty", "off")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +33,13 @@ class Phase:
         duration_s: How long.
         probe_c: Temperature of the gas or metal; None where nothing flows.
         name: For the trace.
+        duty: Share of the time that the valve is open.
     """
 
     duration_s: float
     probe_c: float | None
     name: str = ""
+    duty: float = 1.0
 
     def __post_init__(self) -> None:
         """Keep time positive and temperature on this side of nitrogen.
@@ -57,6 +59,13 @@ class Phase:
                 f"cryo phase {self.name}: probe_c must lie between {COLDEST_C:.0f} and "
                 f"{WARMEST_C:.0f} C; got {self.probe_c}.",
                 hint="Temperatures are in degrees Celsius.",
+            )
+        if not 0 < self.duty <= 1:
+            raise StudyRejectedError(
+                Code.CONFIG_RANGE,
+                f"cryo phase {self.name}: duty is the share of time that gas flows, over 0 and up "
+                f"to 1; got {self.duty}.",
+                hint="70 % is 0.7; a probe that is off has `off: true`.",
             )
 
 
@@ -87,9 +96,10 @@ class FreezeThaw:
         return sum(p.duration_s for p in self.phases)
 
     @classmethod
-    def single(cls, duration_s: float, *, probe_c: float = ARGON_C) -> Self:
+    def single(cls, duration_s: float, *, probe_c: float = ARGON_C, duty: float = 1.0) -> Self:
         """Freeze once, and look at the end."""
-        return cls(phases=(Phase(duration_s=duration_s, probe_c=probe_c, name="freeze"),))
+        phase = Phase(duration_s=duration_s, probe_c=probe_c, name="freeze", duty=duty)
+        return cls(phases=(phase,))
 
     @classmethod
     def double(cls, *, probe_c: float = ARGON_C) -> Self:
@@ -107,8 +117,9 @@ class FreezeThaw:
 
         Args:
             protocol: Its `schedule` lists the phases: `duration_s` with nothing else freezes,
-                `probe_c` sets another temperature, `off: true` thaws passively. Without a schedule
-                the probe freezes for `duration_s`.
+                `probe_c` sets another temperature, `duty` how much of the time gas flows, `off:
+                true` thaws passively. Without a schedule the probe freezes for `duration_s`. The
+                setting `duty` holds for every phase that gas flows in and that states none.
             probe_c: Freezing temperature of the device.
 
         Raises:
@@ -120,9 +131,15 @@ class FreezeThaw:
                 Code.SIMULATION_REFUSED,
                 f"a freeze-thaw protocol must be for cryo; got {protocol.modality.value}.",
             )
+        if unknown := sorted(set(protocol.settings) - {"duty"}):
+            raise StudyRejectedError(
+                Code.CONFIG_UNKNOWN_KEY, f"cryo has the setting duty alone; got {unknown[0]}."
+            )
+        duty = float(protocol.settings.get("duty", 1.0))
         if not protocol.schedule:
-            return cls.single(protocol.duration_s, probe_c=probe_c)
-        made = cls(phases=tuple(_phase(p, n, probe_c) for n, p in enumerate(protocol.schedule)))
+            return cls.single(protocol.duration_s, probe_c=probe_c, duty=duty)
+        phases = (_phase(p, n, probe_c, duty) for n, p in enumerate(protocol.schedule))
+        made = cls(phases=tuple(phases))
         if abs(made.duration_s - protocol.duration_s) > 1e-6:
             raise StudyRejectedError(
                 Code.CONFIG_RANGE,
@@ -133,7 +150,7 @@ class FreezeThaw:
         return made
 
 
-def _phase(document: Mapping[str, Any], number: int, probe_c: float) -> Phase:
+def _phase(document: Mapping[str, Any], number: int, probe_c: float, duty: float) -> Phase:
     where = f"phase {number + 1} of the schedule"
     if unknown := sorted(str(key) for key in document if key not in PHASE_KEYS):
         raise StudyRejectedError(
@@ -147,6 +164,7 @@ def _phase(document: Mapping[str, Any], number: int, probe_c: float) -> Phase:
     for name, value, kinds in (
         ("duration_s", duration, (int, float)),
         ("probe_c", given, (int, float, type(None))),
+        ("duty", document.get("duty"), (int, float, type(None))),
         ("off", off, (bool, type(None))),
     ):
         if not isinstance(value, kinds) or (name != "off" and isinstance(value, bool)):
@@ -158,6 +176,17 @@ def _phase(document: Mapping[str, Any], number: int, probe_c: float) -> Phase:
         raise StudyRejectedError(
             Code.CONFIG_RANGE, f"{where}: a probe that is off has no temperature; got {given} C."
         )
+    if off and "duty" in document:
+        raise StudyRejectedError(
+            Code.CONFIG_RANGE,
+            f"{where}: a probe that is off has no duty; got {document['duty']}.",
+        )
+    share = document.get("duty")
     temperature = None if off else float(probe_c if given is None else given)
     name = str(document.get("name", "passive thaw" if off else "gas on"))
-    return Phase(duration_s=float(duration or 0.0), probe_c=temperature, name=name)
+    return Phase(
+        duration_s=float(duration or 0.0),
+        probe_c=temperature,
+        name=name,
+        duty=1.0 if off else float(duty if share is None else share),
+    )

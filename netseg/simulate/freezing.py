@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -166,7 +166,7 @@ def freeze(
 
     Args:
         tissue: Tissue on a grid.
-        probes: Cold lines; each follows the protocol, scaled by its own duty.
+        probes: Cold lines; each follows the protocol, whose duty its own one scales.
         protocol: Phases.
         models: Isotherms by name; the first is the zone, and stops blood for good.
         step_s: Step of blood and record; conduction takes as many stages in it as it needs. Ice of
@@ -198,6 +198,7 @@ def freeze(
     now, due = 0.0, 0.0
     for phase in protocol.phases:
         gas_k = None if phase.probe_c is None else phase.probe_c - tissue.baseline_c
+        course.box.open_valves(tuple(replace(p, duty=p.duty * phase.duty) for p in probes))
         count = math.ceil(phase.duration_s / step_s - 1e-9)
         dt = phase.duration_s / count
         for _ in range(count):

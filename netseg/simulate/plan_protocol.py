@@ -65,7 +65,7 @@ HEAT_PHASE = {
     AblationModality.RFA: (*SHAPE, *ENERGY),
     AblationModality.MWA: ("duration_s", "off", "power_w", "controller", "settings", "hold_s"),
 }
-CRYO_PHASE = ("name", "duration_s", "probe_c", "off")
+CRYO_PHASE = ("name", "duration_s", "probe_c", "duty", "off")
 IRE_PULSES_PER_S = 1.5  # about one per heart beat
 
 
@@ -168,9 +168,11 @@ def _own_number(value: object, where: str, key: str) -> float:
 
 
 def _own_numbers(controller: object, modality: AblationModality) -> tuple[str, ...]:
-    """Names of a generator's own numbers; none for what no generator of heat drives."""
+    """Names of a generator's own numbers; what pulses and gas have of their own."""
     if modality is AblationModality.IRE:
         return ("pulse_s",)
+    if modality is AblationModality.CRYO:
+        return ("duty",)
     if modality not in HEATING or not isinstance(controller, str) or controller not in NAMED:
         return ()
     kind, power = NAMED[controller]

@@ -199,6 +199,60 @@ def test_a_probe_at_70_percent_duty_freezes_less():
     assert part.energy.coolant < full.energy.coolant
 
 
+def test_duty_of_a_phase_is_duty_of_the_probe():
+    """70 % in the phase and 70 % at the valve of the probe are the same; both together are 49 %."""
+    scaled = [
+        freeze(*scene(h=3.0, n=24, duty=own), FreezeThaw.single(120.0, duty=phase))
+        for own, phase in ((0.7, 1.0), (1.0, 0.7), (0.7, 0.7), (0.49, 1.0))
+    ]
+    drawn = [s.energy.coolant for s in scaled]
+    assert drawn[1] == pytest.approx(drawn[0], rel=1e-6)
+    assert drawn[3] == pytest.approx(drawn[2], rel=1e-5)
+    assert drawn[2] < drawn[1]
+    assert scaled[2].energy.balance_error < 1e-4
+
+
+def test_a_later_phase_has_its_own_duty():
+    """120 s at full duty, then 120 s at a tenth: the ball grows at first, then melts."""
+    protocol = AblationProtocol(
+        modality=AblationModality.CRYO,
+        duration_s=240.0,
+        settings={"duty": 1.0},
+        schedule=({"duration_s": 120.0}, {"duration_s": 120.0, "duty": 0.1}),
+    )
+    phases = FreezeThaw.of(protocol, probe_c=ARGON_C)
+    assert [p.duty for p in phases.phases] == [1.0, 0.1]
+    done = freeze(*scene(h=3.0, n=24), phases)
+    ice = done.trace["ice_ml"]
+    assert ice[-1] < 0.9 * max(ice)
+    whole = freeze(*scene(h=3.0, n=24), FreezeThaw.single(240.0))
+    assert whole.trace["ice_ml"][-1] > max(ice)
+
+
+@pytest.mark.parametrize("duty", [0.0, 70.0, math.nan])
+def test_a_phase_whose_duty_is_no_share_is_refused(duty):
+    with pytest.raises(StudyRejectedError, match="share of time that gas flows"):
+        FreezeThaw.single(60.0, duty=duty)
+
+
+def test_a_probe_that_is_off_has_no_duty():
+    protocol = AblationProtocol(
+        modality=AblationModality.CRYO,
+        duration_s=60.0,
+        schedule=({"duration_s": 60.0, "off": True, "duty": 0.5},),
+    )
+    with pytest.raises(StudyRejectedError, match="off has no duty"):
+        FreezeThaw.of(protocol, probe_c=ARGON_C)
+
+
+def test_a_setting_that_cryo_does_not_have_is_refused():
+    protocol = AblationProtocol(
+        modality=AblationModality.CRYO, duration_s=60.0, settings={"dutty": 0.5}
+    )
+    with pytest.raises(StudyRejectedError, match="setting duty alone; got dutty"):
+        FreezeThaw.of(protocol, probe_c=ARGON_C)
+
+
 def test_a_film_between_gas_and_metal_slows_the_probe_down():
     """A film so good that it is none gives the bare probe; 500 W/m2K halve what is drawn."""
     protocol = FreezeThaw.single(60.0)

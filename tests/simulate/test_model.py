@@ -282,6 +282,14 @@ def test_a_cryo_needle_can_be_planned():
     )
 
 
+def test_the_duty_of_a_plan_reaches_the_probes():
+    model = BioheatModel(spacing_mm=3.0, margin_mm=26)
+    half = dataclasses.replace(CRYO, settings={"duty": 0.5})
+    full, less = (model.zone(ablation("cryo_generic_25mm", p), CUBE) for p in (CRYO, half))
+    assert less.energy_j["coolant"] < 0.8 * full.energy_j["coolant"]
+    assert less.volume_band_ml[1] < 0.8 * full.volume_band_ml[1]
+
+
 def test_a_single_electroporation_needle_is_refused():
     pulses = AblationProtocol(
         modality=AblationModality.IRE, duration_s=60.0, voltage_v=2000.0, pulses=70

@@ -175,6 +175,7 @@ REFUSED = {
     "protocol.pulses must be a whole number from 1 to 10000; got 0": {
         "protocol": {**IRE, "pulses": 0}
     },
+    "duty is the share of time that gas flows": {"protocol": {**CRYO, "duty": 70}},
     "schedule has no sense for ire": {"protocol": {**IRE, "schedule": [{"duration_s": 1}]}},
     "schedule must be a list; got 7": rfa(schedule=7),
     "schedule phase 1: duration_s must be a number; got nothing": rfa(schedule=[{"power_w": 60}]),
