@@ -53,12 +53,15 @@ class LocallyRigid:
 
     Attributes:
         bend_mm: The field.
+        swelling_mm: How far the field moves a region's surface by changing its volume where the
+            motion was fitted: that of a ball as large. The worst region's; None without any.
         scatter_mm: Root mean square of what the motions leave of the field where they were
             fitted: how much it bends. None where there was no region.
     """
 
     bend_mm: Float[np.ndarray, "i j k 3"]
     scatter_mm: float | None
+    swelling_mm: float | None
 
 
 def locally_rigid(
@@ -86,9 +89,10 @@ def locally_rigid(
     """
     labels, count = ndi.label(stiff, _CUBE)
     if not count:
-        return LocallyRigid(bend_mm=bend_mm, scatter_mm=None)
+        return LocallyRigid(bend_mm=bend_mm, scatter_mm=None, swelling_mm=None)
     result = bend_mm.copy()
     left: list[np.ndarray] = []
+    swelling: list[float] = []
     for number, box in enumerate(_boxes(labels, grid, shell_mm[1]), start=1):
         away = ndi.distance_transform_edt(labels[box] != number, sampling=grid.spacing_mm)
         shell = (away > shell_mm[0]) & (away <= shell_mm[1]) & liver[box] & (labels[box] == 0)
@@ -99,11 +103,15 @@ def locally_rigid(
         if fitted is None:
             continue
         left.append(np.linalg.norm(fitted[shell] - bend_mm[box][shell], axis=-1))
+        radius_mm = _radius_mm(int(np.count_nonzero(labels[box] == number)), grid)
+        swelling.append(radius_mm * abs(_swelling(places[shell], bend_mm[box][shell])) / 3)
         share = np.clip(1 - away / BLEND_MM, 0, 1)
         share = (share * share * (3 - 2 * share))[..., None]
         result[box] += (share * (fitted - bend_mm[box])).astype(result.dtype)
     scatter = float(np.sqrt(np.mean(np.concatenate(left) ** 2))) if left else None
-    return LocallyRigid(bend_mm=result, scatter_mm=scatter)
+    return LocallyRigid(
+        bend_mm=result, scatter_mm=scatter, swelling_mm=max(swelling) if left else None
+    )
 
 
 def fit_rigid(
@@ -131,7 +139,7 @@ def fit_keeping_volume(
         span space, or say that some length changes by more than `MOST_STRETCH`.
     """
     middle, there = before.mean(axis=0), after.mean(axis=0)
-    matrix = np.linalg.lstsq(before - middle, after - there, rcond=None)[0].T
+    matrix = _affine(before, after)
     stretch = np.linalg.svd(matrix, compute_uv=False)
     volume = float(np.linalg.det(matrix))
     if volume <= 0:
@@ -141,6 +149,25 @@ def fit_keeping_volume(
         return fit_rigid(before, after)
     matrix = matrix / side
     return matrix, there - matrix @ middle
+
+
+def _affine(
+    before: Float[np.ndarray, "n 3"], after: Float[np.ndarray, "n 3"]
+) -> Float[np.ndarray, "3 3"]:
+    """The matrix of the affine motion nearest to points' own."""
+    return np.linalg.lstsq(before - before.mean(axis=0), after - after.mean(axis=0), rcond=None)[
+        0
+    ].T
+
+
+def _swelling(places: Float[np.ndarray, "n 3"], moved: Float[np.ndarray, "n 3"]) -> float:
+    """Share by which a field changes the volume around some places."""
+    return float(np.linalg.det(_affine(places, places + moved))) - 1
+
+
+def _radius_mm(voxels: int, grid: Grid) -> float:
+    """Of the ball that is as large as so many voxels."""
+    return (3 * voxels * grid.voxel_volume_ml * 1000 / (4 * np.pi)) ** (1 / 3)
 
 
 def _fitted(

@@ -81,7 +81,7 @@ def refined(
     pair = _on_one_grid(rigid, ours, theirs, choice)
     engine = chosen_engine(choice)
     if engine is Engine.RIGID:
-        return _judged(rigid, pair, _Bend.none(pair), theirs.avoided, landmarks)
+        return _judged(rigid, pair, _Bend.left_out_of(pair), theirs.avoided, landmarks)
     raw = _bend(pair, engine, choice)
     draft = replace(rigid, bend_grid=pair.grid, bend_mm=raw)
     stiff = _stiff(draft, pair, ours, theirs)
@@ -94,8 +94,8 @@ def refined(
         near=_near(stiff, pair),
         stiff=stiff,
         scatter_mm=pieces.scatter_mm,
+        swelling_mm=None if painted else pieces.swelling_mm,
         spread_mm=spread_mm(pair, raw, _grown_or(piece, pair)),
-        way_back_mm=None,
     )
     if choice.check_backwards:
         back = _bend(swapped(pair), engine, choice)
@@ -126,19 +126,23 @@ class _Bend:
     bend_mm: Float[np.ndarray, "i j k 3"]
     near: Bool[np.ndarray, "i j k"]
     stiff: Bool[np.ndarray, "i j k"]
-    scatter_mm: float | None
-    spread_mm: float | None
-    way_back_mm: float | None
+    scatter_mm: float | None = None
+    swelling_mm: float | None = None
+    spread_mm: float | None = None
+    way_back_mm: float | None = None
+    left_out_mm: float | None = None
 
     @classmethod
-    def none(cls, pair: Comparable) -> _Bend:
+    def left_out_of(cls, pair: Comparable) -> _Bend:
+        """No bend; what there would have been near zone and lesions tells how far off that is."""
+        zone = pair.fixed_avoided & pair.fixed_liver
+        near = _near(zone, pair)
+        there = bend_by_gauss_newton(pair)[near] if pair.compared.any() else None
         return cls(
             bend_mm=np.zeros((*pair.grid.shape, 3), np.float32),
-            near=pair.fixed_liver,
+            near=near,
             stiff=pair.fixed_avoided,
-            scatter_mm=None,
-            spread_mm=None,
-            way_back_mm=None,
+            left_out_mm=None if there is None else _length_mm(there),
         )
 
 
@@ -206,8 +210,12 @@ def _grown_or(piece: np.ndarray, pair: Comparable) -> Bool[np.ndarray, "i j k"]:
 def _way_back_mm(there: np.ndarray, back: np.ndarray, near: np.ndarray, grid: Grid) -> float:
     """Root mean square of u(x) + v(x + u(x)): how far from x one ends."""
     returned = np.stack([bent(back[..., c], grid, there) for c in range(3)], axis=-1)
-    away = (there + returned)[near]
-    return float(np.sqrt(np.mean(np.sum(away * away, axis=-1))))
+    return _length_mm((there + returned)[near])
+
+
+def _length_mm(vectors: np.ndarray) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.sum(vectors * vectors, axis=-1))))
 
 
 def _judged(
@@ -238,10 +246,11 @@ def _judged(
             spread_mm=bend.spread_mm,
             scatter_mm=bend.scatter_mm,
             way_back_mm=bend.way_back_mm,
+            swelling_mm=bend.swelling_mm,
             landmarks_mm=marks,
         )
     else:
-        expected = error.rigid_error_mm(marks)
+        expected = error.rigid_error_mm(bend.left_out_mm, marks)
     if marks:
         checks["landmarks_mm"] = gates.landmark_gate(error.root_mean_square_mm(marks))
     return replace(found, gates=checks, landmarks_mm=marks, error_mm=expected)

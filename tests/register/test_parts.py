@@ -140,7 +140,22 @@ def test_the_expected_error_adds_in_squares_and_landmarks_raise_it():
     assert expected_error_mm(**nothing, scatter_mm=0.0, landmarks_mm=(6.0, 8.0)) == (
         pytest.approx(math.sqrt(50), abs=1e-3)
     )
-    assert rigid_error_mm() > more
+    assert expected_error_mm(**nothing, scatter_mm=0.0, swelling_mm=1.0) > 2.5
+    assert rigid_error_mm() == 3.5
+    assert rigid_error_mm(5.0) > 5.0 > rigid_error_mm(1.0)
+    assert rigid_error_mm(1.0, (7.0,)) == 7.0
+
+
+def test_what_a_field_makes_of_a_ball_s_volume_is_told_in_millimetres():
+    """U = 0.02 x swells a ball of 9 mm by 6.1 %: its surface moves by 0.18 mm; a turn by none."""
+    region = ball(ON, (0, 0, 0), 9.0).inside
+    every = np.ones(ON.shape, np.bool_)
+    swelling = locally_rigid((0.02 * points()).astype(np.float32), ON, region, every, WITHIN_MM)
+    assert swelling.swelling_mm == pytest.approx(0.18, abs=0.01)
+    turn = (points() @ turned(5).T - points()).astype(np.float32)
+    assert locally_rigid(turn, ON, region, every, WITHIN_MM).swelling_mm < 1e-3
+    nobody = locally_rigid(turn, ON, np.zeros_like(region), every, WITHIN_MM)
+    assert nobody.swelling_mm is None
 
 
 def test_where_images_show_nothing_the_spread_is_that_of_the_prior():
