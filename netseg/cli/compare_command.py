@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netseg.domain.codes import Code
-from netseg.domain.errors import UsageError
+from netseg.domain.errors import StudyRejectedError, UsageError
 
 if TYPE_CHECKING:
     import argparse
-    from pathlib import Path
 
     from netseg.domain import Study
     from netseg.domain.comparison import Comparison, LesionCourse
     from netseg.findings.course import Criteria
+
+
+_MEANING = re.compile(r":[^:/]*$")
+"""What a mask's numbers mean, behind its path: "lesions.nii.gz:instances"."""
 
 
 def execute(words: argparse.Namespace) -> int:
@@ -26,6 +31,7 @@ def execute(words: argparse.Namespace) -> int:
     gate_mm = GATE_MM if words.gate is None else words.gate
     if not gate_mm > 0:
         raise UsageError(Code.CONFIG_RANGE, f"--gate {gate_mm:g} is not above 0 mm.")
+    _require_there(words)
     first = _study(words, words.first, words.lesions1, words.liver1)
     second = _study(words, words.second, words.lesions2, words.liver2)
     found = compare_dates(
@@ -38,6 +44,18 @@ def execute(words: argparse.Namespace) -> int:
     as_json = words.format == "json"
     sys.stdout.write(to_json(document).decode() if as_json else text(found))
     return 0
+
+
+def _require_there(words: argparse.Namespace) -> None:
+    """Refuse before anything is read; of six paths the reader of one cannot say which it was."""
+    for option in ("first", "second", "lesions1", "lesions2", "liver1", "liver2"):
+        said = getattr(words, option)
+        if said is not None and not Path(_MEANING.sub("", str(said))).exists():
+            raise StudyRejectedError(
+                Code.NO_INPUT,
+                f"--{option} {said}: there is no such file or folder.",
+                hint="Check the path; a study is an image file, a folder or a DICOM folder.",
+            )
 
 
 def _criteria(words: argparse.Namespace) -> Criteria:

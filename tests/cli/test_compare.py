@@ -107,3 +107,12 @@ def test_one_patient_at_two_dates_is_matched_as_the_eye_does(capsys):
     assert [one["first"] for one in found["lesions"] if one["fate"] == "gone"] == [[10]]
     assert [one["second"] for one in found["lesions"] if one["fate"] == "new"] == [[6], [11]]
     assert found["disease_course"] == "progressive"
+
+
+@pytest.mark.parametrize("option", ["--first", "--second", "--lesions2", "--liver1"])
+def test_of_several_paths_the_one_that_is_not_there_is_named(two, capsys, option):
+    said = words(*two)
+    said[said.index(option) + 1] = "no/such/place.nii.gz"
+    assert main(said) == 4
+    message = capsys.readouterr().err
+    assert f"NO_INPUT: {option} no/such/place.nii.gz: there is no such file or folder" in message
