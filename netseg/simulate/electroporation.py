@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 MOST_TURNS = 15
 SETTLED = 0.02  # conductivity has settled when it changes by no more than this where it has risen
 DAMPING = 0.6  # share of the new conductivity: a stronger field opens tissue, which weakens it
+TOLERANCE = 2e-4  # residual of a field: heat agrees with the generator's energy to less
 MARGIN_MM = 25.0  # tissue computed around the electrodes; see experiments/ire_published
 MOST_VOLTS = 5000.0
 CLOSEST_RADII = 4.0  # two electrodes closer than this short-circuit
@@ -105,8 +106,11 @@ class Electroporated:
             where it was not asked for.
         sigma_s_m: Conductivity after the last pair.
         currents_a: Current of each pair at its voltage, in order.
-        energy_j: Energy of all pulses of each pair.
+        energy_j: Energy of all pulses of each pair, from the generator.
+        heat_j: What of it became heat in the computed tissue, and what in the tissue beyond, by
+            pair: summed from the faces between cells, next to the metal from its current.
         heating_k: Rise of temperature if no heat flowed away, from all pulses: an upper bound.
+            Sharp next to the metal, where it is the heat at the cell's middle and not its mean.
         turns: Conductivity iterations of each pair.
     """
 
@@ -117,6 +121,7 @@ class Electroporated:
     sigma_s_m: Float[Tensor, "i j k"]
     currents_a: tuple[float, ...]
     energy_j: tuple[float, ...]
+    heat_j: tuple[tuple[float, float], ...]
     heating_k: Float[Tensor, "i j k"]
     turns: tuple[int, ...]
 
@@ -178,7 +183,7 @@ def electroporate(
     part = tissue.part(box)
     electrodes = {n: _Electrode.of(needle, part, shift) for n, needle in needles.items()}
     strongest, heat = torch.zeros_like(part.intact_s_m), torch.zeros_like(part.intact_s_m)
-    currents, turns = [], []
+    currents, turns, heats = [], [], []
     for number, train in enumerate(trains):
         pair = [electrodes[name] for name in train.pair]
         solved = _pulse(part, pair, train.volts, strongest)
@@ -186,6 +191,7 @@ def electroporate(
         heat.addcmul_(solved.sigma_s_m, solved.field_v_m.square(), value=train.on_s)
         currents.append(solved.current_a)
         turns.append(solved.turns)
+        heats.append((solved.heat_w[0] * train.on_s, solved.heat_w[1] * train.on_s))
         if progress is not None:
             progress(number + 1, _whole(strongest, box, tissue))
     field_v_m = _whole(strongest, box, tissue)
@@ -197,6 +203,7 @@ def electroporate(
         sigma_s_m=tissue.sigma_s_m(field_v_m),
         currents_a=tuple(currents),
         energy_j=tuple(i * t.volts * t.on_s for i, t in zip(currents, trains, strict=True)),
+        heat_j=tuple(heats),
         heating_k=_whole(heat, box, tissue) / tissue.capacity_j_m3k,
         turns=tuple(turns),
     )
@@ -229,6 +236,7 @@ class _Pulse:
     field_v_m: Tensor
     sigma_s_m: Tensor
     current_a: float
+    heat_w: tuple[float, float]
     turns: int
 
 
@@ -246,15 +254,17 @@ def _pulse(
     sigma, potential = part.sigma_s_m(strongest), torch.zeros_like(strongest)
     span = part.open_s_m - part.intact_s_m
     centre = 0.5 * (pair[0].middle_mm + pair[1].middle_mm)
+    cell_m3 = math.prod(part.spacing_mm) * 1e-9
     for turn in range(1, MOST_TURNS + 1):
+        border = open_border(sigma, part.spacing_mm, centre)
         solved = unit_field(
             Diffusion(
-                inner=Diffusion.assemble(sigma, part.spacing_mm, fixed=()).inner,
-                outer=open_border(sigma, part.spacing_mm, centre),
+                inner=Diffusion.assemble(sigma, part.spacing_mm, fixed=()).inner, outer=border
             ),
             [(e.kernel, e.kernel.link(sigma)) for e in pair],
-            cell_m3=math.prod(part.spacing_mm) * 1e-9,
+            cell_m3=cell_m3,
             start=potential,
+            tolerance=TOLERANCE,
             volts=(0.5 * volts, -0.5 * volts),
         )
         potential = solved.potential
@@ -263,8 +273,15 @@ def _pulse(
         off = float((wanted - sigma).abs().sum(dtype=torch.float64))
         opened = float((wanted - part.intact_s_m).sum(dtype=torch.float64))
         if off <= SETTLED * opened or float(span.max()) == 0:
-            current = solved.conductance_s * volts
-            return _Pulse(field_v_m=field, sigma_s_m=sigma, current_a=current, turns=turn)
+            beyond = float((border * potential.square()).sum(dtype=torch.float64)) * cell_m3
+            heat = float(solved.joule_w_m3.sum(dtype=torch.float64)) * cell_m3
+            return _Pulse(
+                field_v_m=field,
+                sigma_s_m=sigma,
+                current_a=solved.conductance_s * volts,
+                heat_w=(heat - beyond, beyond),
+                turns=turn,
+            )
         sigma = torch.lerp(sigma, wanted, DAMPING)
     raise StudyRejectedError(
         Code.SIMULATION_REFUSED,

@@ -197,7 +197,6 @@ def _pulsed(
 ) -> Simulated:
     parts = pulsing_parts(scene, protocol, models, like=like)
     each_s = protocol.duration_s / len(parts.trains)
-    cell_m3 = math.prod(scene.grid.spacing_mm) * 1e-9
 
     def watch(number: int, field_v_m: Tensor) -> None:
         if progress is not None:
@@ -209,13 +208,13 @@ def _pulsed(
     fields = {"field_v_cm": strongest, "heating_bound_k": _numpy(done.heating_k)}
     if done.survival is not None:
         fields["survival"] = _numpy(done.survival)
-    joules = done.heating_k.sum(dtype=torch.float64) * parts.tissue.capacity_j_m3k * cell_m3
+    within, beyond = (sum(heat) for heat in zip(*done.heat_j, strict=True))
     return Simulated(
         window=scene.grid,
         depth=depth,
         fields=fields,
         volumes_ml=_volumes(depth, scene.grid),
-        energy=Ledger(delivered=float(sum(done.energy_j)), stored=float(joules)),
+        energy=Ledger(delivered=sum(done.energy_j), stored=within, boundary=beyond),
         trace=_pulse_trace(parts, done.currents_a, each_s),
         run={"steps": len(parts.trains), "field_solves": sum(done.turns)},
         coverage=_numpy(done.coverage),

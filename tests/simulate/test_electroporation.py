@@ -116,6 +116,25 @@ def test_the_energy_of_the_pulses_is_voltage_current_and_time():
     assert AB.on_s == pytest.approx(6.3e-3)
 
 
+@pytest.mark.parametrize("ramp", [EVEN, PULSED["tissue"]], ids=["even", "opening"])
+@pytest.mark.parametrize("shift", [0.0, 0.3, 1.0])
+def test_all_energy_of_the_pulses_becomes_heat(ramp, shift):
+    """A23 (i): V I t is what the tissue dissipates, wherever the metal lies between the cells."""
+    done = electroporate(cube(ramp), needles((-7.5 + shift, 0.3), (7.5 + shift, 0.3)), [AB, AB])
+    for delivered, (within, beyond) in zip(done.energy_j, done.heat_j, strict=True):
+        assert within + beyond == pytest.approx(delivered, rel=1e-4)
+        assert 0 < beyond < 0.1 * within
+
+
+@pytest.mark.parametrize("ramp", [EVEN, PULSED["tissue"]], ids=["even", "opening"])
+def test_heat_that_a_smaller_box_does_not_hold_is_counted_beyond_it(ramp):
+    wide = electroporate(cube(ramp, n=60), needles((-7.5, 0.3), (7.5, 0.3), n=60), [AB])
+    around = needles((-7.5, 0.3), (7.5, 0.3), n=60)
+    narrow = electroporate(cube(ramp, n=60), around, [AB], margin_mm=15.0)
+    assert narrow.heat_j[0][1] > wide.heat_j[0][1]
+    assert sum(narrow.heat_j[0]) == pytest.approx(sum(wide.heat_j[0]), rel=0.02)
+
+
 def test_tissue_that_opens_draws_more_current_and_carries_the_field_further():
     """Between the currents of intact and of open tissue; the flatter field is wider."""
     intact, opening, opened = (
