@@ -18,12 +18,14 @@ import scipy.spatial  # pyright: ignore[reportMissingTypeStubs]
 from netseg.geometry.components import components
 from netseg.geometry.distance import box_gap_mm
 from netseg.geometry.extent import bounding_box
+from netseg.verify.capsule import onto_capsule
 from netseg.verify.surface import offset, smooth_field, surface_of, window
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
     from netseg.domain.volume import Mask
+    from netseg.verify.capsule import AtCapsule
     from netseg.verify.surface import Field, Surface
 
 spatial: Any = scipy.spatial  # scipy carries no types
@@ -48,6 +50,7 @@ class Surroundings:
         reach_mm: How far beyond the zone viable liver was looked for.
         liver: The liver with its lesions on the lesions' grid; None when nobody outlined it.
         outlined_liver: The same as it was outlined, perhaps without its lesions.
+        capsule: How the zone ends at the organ's surface; None when nobody outlined the liver.
     """
 
     zone: Mask
@@ -59,6 +62,7 @@ class Surroundings:
     reach_mm: float
     liver: Mask | None = None
     outlined_liver: Mask | None = None
+    capsule: AtCapsule | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -159,10 +163,10 @@ def margins_at(
     if around.viable is None or around.viable_field is None:
         return to_zone, to_zone
     left = np.minimum(around.viable.distance_mm(points_mm), around.reach_mm)
-    # What lies outside the zone is untreated only where it is liver: not in a film under the capsule.
-    beyond = around.viable_field.at(points_mm) <= 0
-    away = to_zone < -max(around.zone.grid.spacing_mm)
-    treated = inside | ~(beyond | away)
+    treated = inside
+    if around.capsule is not None:  # films are no liver, and beyond the capsule there is none
+        within_mm = onto_capsule(around.capsule.organ, points_mm)
+        treated = inside | (around.capsule.treated.at(within_mm) <= 0)
     return to_zone, np.where(treated, np.maximum(left, to_zone), to_zone)
 
 

@@ -15,6 +15,7 @@ from netseg.domain.margin import MarginErrors, MarginReport
 from netseg.domain.volume import LabelMap, Mask
 from netseg.geometry.components import components
 from netseg.verify import inputs
+from netseg.verify.capsule import at_capsule
 from netseg.verify.judge import Judge
 from netseg.verify.lesion import REACH_MM, Surroundings, grown_box
 from netseg.verify.matched import registration_document
@@ -206,22 +207,27 @@ class MarginRule:
         field = smooth_field(part)
         if keep_volume:
             field = keeping_volume(field, part)
-        viable, whole, lumens = None, None, None
+        surface = surface_of(field)
+        viable, whole, lumens, capsule = None, None, None, None
         if vessels is not None:
             lumens = lumen_field(window(vessels, *box))
         if liver is not None:
             outlined = inputs.onto(numbered.grid, "liver", liver, warnings)
             whole = Mask(outlined.inside | (numbered.labels != 0), numbered.grid)
-            viable = viable_field(field, part, window(whole, *box), lumens)
+            near = window(whole, *box)
+            organ = smooth_field(Mask(near.inside | part.inside, near.grid))
+            capsule = at_capsule(part, field, organ)
+            viable = viable_field(capsule.treated, part, near, lumens)
             liver = outlined
         return Surroundings(
             zone=ablated,
             zone_field=field,
-            zone_surface=surface_of(field),
+            zone_surface=surface,
             viable_field=viable,
             viable=None if viable is None else surface_of(viable),
             lumens=lumens,
             reach_mm=reach_mm,
             outlined_liver=liver,
             liver=whole,
+            capsule=capsule,
         )
