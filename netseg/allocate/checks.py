@@ -117,7 +117,7 @@ def witness_of(
     cells = [{way[v]} if v in way else open_ for v, open_ in enumerate(rules.open_cells)]
     for place in way:
         opened = [rules.open_cells[v] if v == place else c for v, c in enumerate(cells)]
-        if Worlds(rules.diagrams, opened).possible(where) == ONLY_TRUE:
+        if Worlds.of(rules.diagrams, opened).possible(where) == ONLY_TRUE:
             cells = opened
     needed = [v for v, c in enumerate(cells) if c != rules.open_cells[v]]
     return {rules.variables[v].name: rules.variables[v].sample(way[v]) for v in needed}

@@ -16,6 +16,7 @@ from netseg.allocate.compiling import compile_together
 from netseg.allocate.document import findings_document, parse_case
 from netseg.allocate.evaluate import allocate
 from netseg.allocate.facts import cells_of_facts, known_facts
+from netseg.allocate.settle import MISMATCHES
 from netseg.allocate.witness import witness_document
 
 if TYPE_CHECKING:
@@ -114,6 +115,10 @@ def _table(name: str, rules: RuleSet) -> CompiledTable:
     return rules.tables.get(name) or rules.options[name]
 
 
+_BESIDE = frozenset(flag for flag, _ in MISMATCHES.values())
+"""A report that contradicts a measurement without changing the route is flagged, not refused."""
+
+
 class _Pair:
     """Two rule sets over the same facts, and the patients that are asked about."""
 
@@ -197,7 +202,8 @@ def _answer(name: str, allocation: Allocation) -> str:
             return " or ".join(step.outcomes)
     options = [option for option in allocation.options if option.id == name]
     if not options:
-        return str(allocation.status)
+        beside = [flag.id for flag in allocation.flags if flag.id in _BESIDE]
+        return ", flagged ".join((str(allocation.status), *beside))
     return " or ".join(map(str, options[0].possible_statuses)) or str(options[0].status)
 
 

@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from netseg.domain.allocation import Allocation, Option, Reason
 
 
+_HOW_TO_READ = """Tables as read
+(Of a table the first row whose condition holds decides. Where facts are unknown, every row stands here
+that decides for some value of theirs. An option's first lines are its deciding rows; further + and - argue.)"""
+
+
 def explain(allocation: Allocation) -> str:
     """The whole allocation in words: answer, facts, tables as read, options, what is missing."""
     parts = [
         _answer(allocation),
         _block("Errors", (error.message for error in allocation.errors)),
         _block("Contradictions", (_conflict_line(c) for c in allocation.conflicts)),
-        _block("Facts", (f"{name} = {_value(v)}" for name, v in allocation.facts.items())),
+        _block("Facts", (f"{name} = {_fact(name, v)}" for name, v in allocation.facts.items())),
         _tables(allocation),
         _options(allocation),
         _block("Ask", (f"{f}: decides {', '.join(w)}" for f, w in allocation.ask_because.items())),
@@ -86,7 +91,7 @@ def _tables(a: Allocation) -> str:
     for step in a.trace:
         lines.append(f"{step.table}: {' or '.join(step.outcomes) or 'no row'}")
         lines += [f"  {then} <- {_reason(reason)}" for reason, then in step.rows]
-    return "\n".join(["Tables as read", *lines]) if lines else ""
+    return "\n".join([_HOW_TO_READ, *lines]) if lines else ""
 
 
 def _options(a: Allocation) -> str:
@@ -96,17 +101,20 @@ def _options(a: Allocation) -> str:
     for status in OptionStatus:
         chosen = [option for option in a.options if option.status is status]
         if status is OptionStatus.NOT_SUPPORTED:
-            if chosen:
-                lines.append("not_supported: " + ", ".join(option.id for option in chosen))
-            lines += [
-                f"  ? {option.id}: {c.status} if {_facts(c.change)}"
-                for option in chosen
-                for c in option.counterfactuals
-            ]
+            lines += [line for option in chosen for line in _idle_option(option)]
             continue
         for option in chosen:
             lines += _option(option)
     return "\n".join(lines)
+
+
+def _idle_option(option: Option) -> list[str]:
+    """An option without a reason to be offered, in one line with the row that says so."""
+    why = "; ".join(map(_reason, option.against[:1]))
+    return [
+        f"not_supported: {option.id} <- {why}",
+        *(f"  ? {c.status} if {_facts(c.change)}" for c in option.counterfactuals),
+    ]
 
 
 def _option(option: Option) -> list[str]:
@@ -165,4 +173,28 @@ def _value(value: Any) -> str:
         return "unknown"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return "; ".join(_entry(one) for one in cast("list[Any]", value)) or "none"
+    return _entry(value)
+
+
+def _fact(name: str, value: Any) -> str:
+    """A fact of the document as the tables below write it."""
+    if name == "ki67" and isinstance(value, list):
+        return "-".join(f"{end:g}" for end in cast("list[float]", value)) + " %"
+    if name == "ki67" and isinstance(value, dict):
+        signs = {"below": "<", "above": ">"}
+        ends = cast("dict[str, float]", value).items()
+        return " and ".join(f"{signs.get(end, end)} {number:g} %" for end, number in ends)
+    return _value(value)
+
+
+def _entry(value: Any) -> str:
+    """A mapping as a reader writes it: "segment VI, diameter_cm 2.0"."""
+    if isinstance(value, dict):
+        known = {k: v for k, v in cast("dict[str, Any]", value).items() if v is not None}
+        return ", ".join(
+            f"{k} ({_entry(v)})" if isinstance(v, dict) else f"{k} {_value(v)}"
+            for k, v in known.items()
+        )
     return str(value)

@@ -53,13 +53,26 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+_OTHER_WORDS = {
+    "small_bowel": "small_intestine", "ileum": "small_intestine", "jejunum": "small_intestine",
+    "midgut": "small_intestine", "bronchus": "lung", "gastric": "stomach", "cup": "unknown",
+    "appendiceal": "appendix", "colorectal": "colon", "rectal": "rectum",
+}  # fmt: skip
+"""Words of reports for values of ours. Only ever a question to the reader, never an answer."""
+
+
 def did_you_mean(value: str, allowed: Sequence[str]) -> str:
     """A question such as "did you mean small_intestine?", or "" where nothing is near."""
     plain = value.strip().lower().replace(" ", "_").replace("-", "_")
     by_lower = {name.lower(): name for name in allowed}
+    other = _OTHER_WORDS.get(plain)
+    if other in by_lower:
+        return f"did you mean {by_lower[other]}?"
+    if len(plain) < 3:
+        return ""  # a segment IX is as near to IV as to I: two letters say nothing
     near = difflib.get_close_matches(plain, list(by_lower), n=1, cutoff=0.6)
     if not near:
-        near = [name for name in by_lower if len(plain) > 2 and (plain in name or name in plain)]
+        near = [name for name in by_lower if (plain in name or name in plain)]
     return f"did you mean {by_lower[near[0]]}?" if near else ""
 
 

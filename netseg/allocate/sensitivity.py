@@ -175,7 +175,7 @@ class _Answers:
 
     def _narrowed(self, cells: list[frozenset[int]]) -> Worlds:
         """Worlds in which the pattern that these cells decide is known."""
-        worlds = Worlds(self.rules.diagrams, cells)
+        worlds = Worlds.of(self.rules.diagrams, cells)
         table = self.rules.tables["pattern"]
         variable = self.rules.variable(str(table.table.fact))
         possible = worlds.possible(table.outcome_here)

@@ -156,7 +156,7 @@ class _ReportedCheck:
 
 def worlds_of(facts: Facts, rules: RuleSet) -> Worlds:
     """The patients that agree with the facts, carried facts narrowed to what is possible."""
-    worlds = Worlds(rules.diagrams, cells_of_facts(facts, rules))
+    worlds = Worlds.of(rules.diagrams, cells_of_facts(facts, rules))
     for table in rules.tables.values():
         if table.table.fact is not None:
             possible = worlds.possible(table.outcome_here) or worlds.possible(table.by_outcome)

@@ -47,15 +47,19 @@ class Forms:
 
     Whether two of them can be one does not depend on the patient's cells, only on the diagrams; so
     what was found for a patient holds for whoever he would be if one fact were changed.
+
+    Attributes:
+        known: Nodes by what they ask and lead to.
+        merged: By pair the diagram that serves for both, None where none does.
     """
 
-    __slots__ = ("_base", "_known", "_merged")
+    __slots__ = ("_base", "known", "merged")
 
     def __init__(self, base: Forms | None = None) -> None:
         """Begin with those of `base`, which gets no new ones from now on."""
         self._base = base
-        self._known: dict[tuple[int, tuple[Form, ...]], Asking] = {}
-        self._merged: dict[tuple[Form, Form], Form | None] = {}
+        self.known: dict[tuple[int, tuple[Form, ...]], Asking] = {}
+        self.merged: dict[tuple[Form, Form], Form | None] = {}
 
     def join(self, variable: int, children: Sequence[Form]) -> Form:
         """One diagram that serves every cell of the variable, else a node that asks it."""
@@ -68,11 +72,11 @@ class Forms:
 
     def _asking(self, variable: int, children: tuple[Form, ...]) -> Asking:
         key = (variable, children)
-        found = self._known.get(key)
+        found = self.known.get(key)
         if found is None and self._base is not None:
-            found = self._base._known.get(key)
+            found = self._base.known.get(key)
         if found is None:
-            found = self._known[key] = Asking(variable, children)
+            found = self.known[key] = Asking(variable, children)
         return found
 
     def _merge(self, first: Form, second: Form) -> Form | None:
@@ -85,9 +89,9 @@ class Forms:
             return first if first == second else None
         key = (first, second)
         for memory in (self, self._base):
-            if memory is not None and key in memory._merged:
-                return memory._merged[key]
-        found = self._merged[key] = self._merge_nodes(first, second)
+            if memory is not None and key in memory.merged:
+                return memory.merged[key]
+        found = self.merged[key] = self._merge_nodes(first, second)
         return found
 
     def _merge_nodes(self, first: Form, second: Form) -> Form | None:

@@ -23,40 +23,55 @@ Cells = tuple[int, ...]
 
 
 class Worlds:
-    """All patients that agree with the known facts: each variable lies in one of its cells."""
+    """All patients that agree with the known facts: each variable lies in one of its cells.
+
+    Attributes:
+        allowed: The cells of every variable.
+        leaves: For the nodes met so far the leaves below them, one bit each.
+        simple: For the nodes met so far their simplified diagrams.
+        forms: All simplified diagrams of this patient.
+    """
 
     __slots__ = (
-        "_base", "_cells", "_changed", "_diagrams", "_forms", "_leaves", "_simple", "_unusual",
+        "_base", "_changed", "_diagrams", "_unusual", "allowed", "forms", "leaves", "simple",
     )  # fmt: skip
 
-    def __init__(self, diagrams: Diagrams, cells: Iterable[Iterable[int]]) -> None:
-        """Stand in the worlds where every variable lies in its cells."""
-        own = [tuple(sorted(c)) for c in cells]
-        usual, changed = diagrams.usual, _EVERYTHING
-        if usual is not None:
-            pairs = zip(own, usual._cells, strict=True)
-            changed = sum(1 << n for n, (mine, others) in enumerate(pairs) if mine != others)
-        self._unusual = changed
-        self._forms = Forms(None if usual is None else usual._forms)
-        self._stand(diagrams, own, usual, changed)
+    def __init__(
+        self, diagrams: Diagrams, allowed: list[Cells], *, base: Worlds | None, changed: int,
+        unusual: int, forms: Forms,
+    ) -> None:  # fmt: skip
+        """Be the worlds of `base` with the variables of `changed` (one bit each) in other cells.
 
-    def _stand(
-        self, diagrams: Diagrams, cells: list[Cells], base: Worlds | None, changed: int
-    ) -> None:
-        """Be the worlds of `base` with the variables of `changed` in other cells."""
+        `unusual` are those that differ from the patient about whom nothing is known.
+        """
         self._diagrams = diagrams
-        self._cells = cells
         self._base = base
         self._changed = changed
-        self._leaves: dict[int, int] = diagrams.bits.copy()
-        self._simple: dict[int, Form] = {}
+        self._unusual = unusual
+        self.allowed = allowed
+        self.forms = forms
+        self.leaves: dict[int, int] = diagrams.bits.copy()
+        self.simple: dict[int, Form] = {}
+
+    @classmethod
+    def of(cls, diagrams: Diagrams, cells: Iterable[Iterable[int]]) -> Worlds:
+        """The worlds where every variable lies in its cells."""
+        own = [tuple(sorted(c)) for c in cells]
+        usual = diagrams.usual
+        if usual is None:
+            return cls(diagrams, own, base=None, changed=_EVERYTHING, unusual=_EVERYTHING,
+                       forms=Forms())  # fmt: skip
+        pairs = zip(own, usual.allowed, strict=True)
+        changed = sum(1 << n for n, (mine, others) in enumerate(pairs) if mine != others)
+        return cls(diagrams, own, base=usual, changed=changed, unusual=changed,
+                   forms=Forms(usual.forms))  # fmt: skip
 
     def possible(self, diagram: int) -> frozenset[Any]:
         """Every outcome that some world gives; empty where every world contradicts itself."""
         question = self._question(diagram)
         found = self._diagrams.answered.get(question)
         if found is None:
-            found = self._diagrams.named(self._reach(diagram)) - _NO_WORLD
+            found = self._diagrams.named(self.reach(diagram)) - _NO_WORLD
             self._diagrams.remember(question, found)
         return found
 
@@ -71,7 +86,7 @@ class Worlds:
         question = ("settles", *self._question(here))
         needed = self._diagrams.answered.get(question)
         if needed is None:
-            form = self._simplify(here)
+            form = self.simplify(here)
             bits = 0 if isinstance(form, int) else form.asks
             needed = frozenset(n for n in self._diagrams.asked(here) if bits >> n & 1)
             self._diagrams.remember(question, needed)
@@ -84,72 +99,70 @@ class Worlds:
             told: Diagrams of which somebody will want the outcomes.
             asked: Diagrams of which somebody will want to know what to ask.
         """
-        for diagrams, work in ((told, self._reach), (asked, self._simplify)):
+        for diagrams, work in ((told, self.reach), (asked, self.simplify)):
             for node in sorted(self._diagrams.below(diagrams)):
                 work(node)
 
     def _question(self, diagram: int) -> tuple[Hashable, ...]:
         """What is known of the facts that a diagram asks for; who is alike in it gets its answer."""
-        odd, cells = self._diagrams.asks[diagram] & self._unusual, self._cells
+        odd, cells = self._diagrams.asks[diagram] & self._unusual, self.allowed
         return diagram, odd, tuple([cells[n] for n in self._diagrams.places(odd)])
 
     def cells(self, variable: int) -> frozenset[int]:
         """The cells of a variable that are possible by its own."""
-        return frozenset(self._cells[variable])
+        return frozenset(self.allowed[variable])
 
     def elsewhere(self, changed: Mapping[int, Iterable[int]]) -> Worlds:
         """The worlds in which some variables lie in other cells, all else equal."""
-        cells, usual = list(self._cells), self._diagrams.usual
+        cells, usual = list(self.allowed), self._diagrams.usual
         differs, unusual = 0, self._unusual
         for variable, new in changed.items():
             own, bit = tuple(sorted(new)), 1 << variable
             if own != cells[variable]:
                 cells[variable] = own
                 differs |= bit
-                is_usual = usual is not None and own == usual._cells[variable]
+                is_usual = usual is not None and own == usual.allowed[variable]
                 unusual = unusual & ~bit if is_usual else unusual | bit
         if not differs:
             return self
-        other = Worlds.__new__(Worlds)
-        other._unusual, other._forms = unusual, self._forms
-        other._stand(self._diagrams, cells, self, differs)
-        return other
+        return Worlds(self._diagrams, cells, base=self, changed=differs, unusual=unusual,
+                      forms=self.forms)  # fmt: skip
 
-    def _reach(self, node: int) -> int:
+    def reach(self, node: int) -> int:
         """The leaves below a node, one bit each."""
-        known, changed, base = self._leaves, self._changed, self._base
+        known, changed, base = self.leaves, self._changed, self._base
         found = known.get(node)
         if found is None:
             diagrams = self._diagrams
             if base is not None and not diagrams.asks[node] & changed:
-                found = base._leaves.get(node) or base._reach(node)
+                found = base.leaves.get(node) or base.reach(node)
             else:
-                below, cells = diagrams.children[node], self._cells[diagrams.variables[node]]
+                below, cells = diagrams.children[node], self.allowed[diagrams.variables[node]]
                 if len(cells) == 1:
-                    found = self._reach(below[cells[0]])
+                    found = self.reach(below[cells[0]])
                 else:
                     found = 0
                     for step in {below[cell] for cell in cells}:
-                        found |= known.get(step) or self._reach(step)
+                        found |= known.get(step) or self.reach(step)
             known[node] = found
         return found
 
-    def _simplify(self, node: int) -> Form:
+    def simplify(self, node: int) -> Form:
         """The diagram within these worlds, with every variable left out that need not be known."""
         diagrams, base = self._diagrams, self._base
         if not diagrams.asks[node]:
             return node
-        found = self._simple.get(node)
+        found = self.simple.get(node)
         if found is None and base is not None and not diagrams.asks[node] & self._changed:
             # The usual patient makes no new forms any more: they would not be those made here.
-            found = base._simple.get(node) if base is diagrams.usual else base._simplify(node)
+            found = base.simple.get(node) if base is diagrams.usual else base.simplify(node)
         if found is None:
             variable = diagrams.variables[node]
-            below, cells = diagrams.children[node], self._cells[variable]
+            below, cells = diagrams.children[node], self.allowed[variable]
             if len(cells) == 1:
-                found = self._simplify(below[cells[0]])
+                found = self.simplify(below[cells[0]])
             else:
-                children = {step: self._simplify(step) for step in {below[c] for c in cells}}
-                found = self._forms.join(variable, [children[below[c]] for c in cells])
-        self._simple[node] = found
+                children = {step: self.simplify(step) for step in {below[c] for c in cells}}
+                found = self.forms.join(variable, [children[below[c]] for c in cells])
+        self.simple[node] = found
         return found

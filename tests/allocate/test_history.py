@@ -45,6 +45,13 @@ def test_a_functioning_tumour_keeps_its_first_line():
     found = answer(**DIFFUSE, functioning=True,
                    history=[{"treatment": "ssa", "outcome": "progressive"}])  # fmt: skip
     assert status(found, "ssa") == "recommended"
+    assert [r.rule for r in found.option("ssa").against] == ["ssa.against.progressed_under_it"]
+
+
+def test_a_first_line_that_held_has_nothing_against_it():
+    found = answer(**DIFFUSE, functioning=True,
+                   history=[{"treatment": "ssa", "outcome": "stable"}])  # fmt: skip
+    assert found.option("ssa").against == ()
 
 
 def test_a_response_has_local_treatment_evaluated_again():

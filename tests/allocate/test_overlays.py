@@ -150,6 +150,16 @@ def test_the_difference_is_printed_by_the_command(capsys: pytest.CaptureFixture[
     assert any(d["table"] == "chemo_cis_eto" for d in said["differences"])
 
 
+def test_a_reported_grade_that_one_rule_set_contradicts_is_told_as_a_flag():
+    """Ki-67 of 0 is G1 in both; "reported G2" contradicts it where mitoses are not counted."""
+    told = tell_differences(compare_rules(load_rules(), load_rules("who-2022")))
+    first = told.split("constraints: contradiction -> possible")[1].split("\n")
+    assert "grade_reported" in first[1]
+    assert first[2].strip() == (
+        "seed-2020 says undetermined, flagged grade_vs_ki67_mismatch; who-2022 says undetermined"
+    )
+
+
 def test_every_option_of_every_rule_set_can_stand_in_a_history():
     for name in available_rules():
         assert set(load_rules(name).options) <= set(TREATMENTS)
