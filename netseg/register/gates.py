@@ -118,7 +118,7 @@ def disagreement_gate(away_mm: float | None) -> Gate:
 
 def vessel_gate(away_mm: float | None, most_mm: float) -> Gate:
     """Whether vessels beside the lesions meet."""
-    return _at_most(away_mm, most_mm, "mm on average, centrelines 5 to 40 mm from the lesions")
+    return _at_most(away_mm, most_mm, "mm on average, vessels 5 to 40 mm from the lesions")
 
 
 def landmark_gate(away_mm: float | None) -> Gate:
