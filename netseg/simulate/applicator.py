@@ -29,12 +29,15 @@ class Deposit:
 
     Attributes:
         per_watt_m3: Heat per cell in W/m3 for one watt of generator power; times the cell volume
-            it sums to the applicator's efficiency.
+            it sums to the applicator's efficiency. Of a window, the sum is that of the window.
         impedance_ohm: Load that the generator sees; None where it has no meaning.
+        beyond_w: Heat of each block of cells beyond the window, in W for one watt; None where the
+            whole grid is computed cell by cell.
     """
 
     per_watt_m3: Float[Tensor, "i j k"]
     impedance_ohm: float | None = None
+    beyond_w: Float[Tensor, "a b c"] | None = None
 
 
 class Applicator(Protocol):

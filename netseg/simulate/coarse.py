@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional
 
+from netseg.simulate.active import BLOCK
+
 if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+    from netseg.simulate.active import Window
     from netseg.simulate.needle import Needle
 
 
@@ -79,6 +82,73 @@ class Coarsening:
                 last = field.narrow(axis, field.shape[axis] - 1, 1)
                 field = torch.cat([field, *([last] * missing)], dim=axis)
         return field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowView:
+    """A window of the fine grid beside the whole coarse one, whose cells lie evenly in its blocks.
+
+    Attributes:
+        grid: How the coarse grid lies on the whole fine one.
+        window: The cells at hand; the tissue beyond is taken to be at rest.
+    """
+
+    grid: Coarsening
+    window: Window
+
+    @property
+    def coarse_slices(self) -> tuple[slice, slice, slice]:
+        """The coarse cells of the window."""
+        i, j, k = (
+            slice(s.start // b, -(-s.stop // b))
+            for s, b in zip(self.window.slices, self.grid.blocks, strict=True)
+        )
+        return i, j, k
+
+    def mean(self, field: Float[Tensor, "i j k"]) -> Float[Tensor, "a b c"]:
+        """Average over the blocks of the window; zero beyond."""
+        out = field.new_zeros(self.grid.shape)
+        part = replace(self.grid, fine=self.window.size)
+        out[self.coarse_slices] = part.mean(field)
+        return out
+
+    def spread(self, density: Float[Tensor, "a b c"]) -> Float[Tensor, "i j k"]:
+        """A density per volume in the window's cells; the window's sum is kept."""
+        inner, near, cut = self.coarse_slices, [], []
+        for s, n, b in zip(inner, self.grid.shape, self.grid.blocks, strict=True):
+            around = slice(max(0, s.start - 1), min(n, s.stop + 1))
+            near.append(around)
+            cut.append((s.start - around.start) * b)
+        part = density[tuple(near)]
+        size = [n * b for n, b in zip(part.shape, self.grid.blocks, strict=True)]
+        fine = part
+        if self.grid.blocks != (1, 1, 1):
+            fine = functional.interpolate(part[None, None], size=size, mode="trilinear")[0, 0]
+        at = tuple(slice(c, c + n) for c, n in zip(cut, self.window.size, strict=True))
+        out = fine[at]
+        kept = float(out.sum(dtype=torch.float64))
+        i, j, k = self.grid.blocks
+        wanted = float(density[inner].sum(dtype=torch.float64)) * i * j * k
+        return out * (wanted / kept) if kept else out.clone()
+
+    def beyond(self, density: Float[Tensor, "a b c"]) -> Float[Tensor, "a b c"]:
+        """The sum of a density over the fine cells of each block of tissue beyond the window."""
+        outside = density.clone()
+        outside[self.coarse_slices] = 0.0
+        i, j, k = self.grid.blocks
+        for axis, b in enumerate(self.grid.blocks):
+            outside = _summed(outside, axis, BLOCK // b)
+        return outside * float(i * j * k)
+
+
+def _summed(field: Tensor, axis: int, count: int) -> Tensor:
+    """Sum over `count` cells along an axis; the last may be fewer."""
+    missing = -field.shape[axis] % count
+    if missing:
+        shape = list(field.shape)
+        shape[axis] = missing
+        field = torch.cat((field, field.new_zeros(shape)), dim=axis)
+    return field.unflatten(axis, (-1, count)).sum(axis + 1)
 
 
 def coarsening(

@@ -12,11 +12,13 @@ from netseg.simulate.control import Memory, Reading
 from netseg.simulate.hot import BoxedLaw
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
-    from netseg.simulate.applicator import Applicator, Deposit, State
+    from netseg.simulate.applicator import Applicator, Deposit
     from netseg.simulate.control import Controller
-    from netseg.simulate.hot import HotBox
+    from netseg.simulate.enthalpy import HeatLaw
     from netseg.simulate.ledger import Ledger
     from netseg.simulate.solver import Problem
 
@@ -60,6 +62,8 @@ class Drive:
         memory: What the generator remembers.
         loads_ohm: Load of each connection for the tissue of `made_for`.
         deposits: The patterns used since, by connection.
+        beyond_j: What blocks beyond a window have been given; None where there are none.
+        sums: Watts in tissue for one watt of the patterns used since.
         made_at_s: When all fields were renewed last,
         made_for: for which excess temperature and vapour any was,
         made_way: and which connection was in use then.
@@ -74,6 +78,8 @@ class Drive:
     memory: Memory = field(default_factory=Memory)
     loads_ohm: tuple[float, ...] = ()
     deposits: dict[int, Deposit] = field(default_factory=dict)
+    beyond_j: Tensor | None = None
+    sums: dict[int, float] = field(default_factory=dict)
     made_at_s: float = 0.0
     made_for: tuple[Tensor, Tensor] | None = None
     made_way: int = 0
@@ -86,18 +92,49 @@ class Drive:
         energy = self.energy
         shape = (excess.shape[0], excess.shape[1], excess.shape[2])
         power = self._power_w(problem, heat, excess, now, dt)
-        source = torch.zeros_like(excess)
         if power:
             deposit = self._deposit(self.memory.way)
-            source.add_(deposit.per_watt_m3, alpha=power)
-            absorbed = float(deposit.per_watt_m3.sum(dtype=torch.float64))
-            energy.delivered += absorbed * power * dt * problem.cell_m3
+            source = deposit.per_watt_m3 * power
+            energy.delivered += self._absorbed(self.memory.way, problem.cell_m3) * power * dt
+            if deposit.beyond_w is not None and self.beyond_j is not None:
+                self.beyond_j.add_(deposit.beyond_w, alpha=power * dt)
+        else:
+            source = torch.zeros_like(excess)
         if now < self.timing.duration_s - 1e-9:
             for coolant in problem.coolants:
                 drawn = coolant.link_w_k * (coolant.kernel.feel(excess) - coolant.excess_k)
                 source.sub_(coolant.kernel.spread(drawn, shape), alpha=1.0 / problem.cell_m3)
                 energy.coolant += float(drawn.sum(dtype=torch.float64)) * dt
         return source
+
+    def look(
+        self, applicator: Applicator, beyond_j: Tensor, laid_out: Callable[[State], State] | None
+    ) -> None:
+        """Go on with fields of another part of the grid.
+
+        Args:
+            applicator: The same, for that part.
+            beyond_j: Where heat beyond it is booked, per block.
+            laid_out: Lays temperature and vapour of the former part out in this one; None at the start.
+        """
+        self.applicator, self.beyond_j = applicator, beyond_j
+        self.deposits, self.sums = {}, {}
+        if laid_out is None or self.made_for is None:
+            self.made_for = None
+            return
+        self.made_for = laid_out(self.made_for)
+        if not isinstance(applicator, ManyWays):  # whose fields stay, to be cut anew
+            self.deposits = {0: applicator.deposit(*self.made_for)}
+
+    def _absorbed(self, way: int, cell_m3: float) -> float:
+        """Watts in tissue for one watt; summed once per pattern."""
+        if way not in self.sums:
+            deposit = self._deposit(way)
+            watt = float(deposit.per_watt_m3.sum(dtype=torch.float64)) * cell_m3
+            if deposit.beyond_w is not None:
+                watt += float(deposit.beyond_w.sum(dtype=torch.float64))
+            self.sums[way] = watt
+        return self.sums[way]
 
     def _power_w(
         self, problem: Problem, heat: Tensor, excess: Tensor, now: float, dt: float
@@ -106,8 +143,9 @@ class Drive:
             return 0.0
         law = problem.conduction.law
         box = law.box if isinstance(law, BoxedLaw) else None
-        self._renew(excess, law.vapour(heat), now, box)
-        hottest_c = problem.baseline_c + float(excess.max())
+        self._renew(excess, heat, now, law)
+        seen_k = excess if box is None or box.is_empty else box.of(excess)
+        hottest_c = problem.baseline_c + float(seen_k.max())
         seen = Reading(
             time_s=now,
             hottest_c=hottest_c,
@@ -141,38 +179,43 @@ class Drive:
             self.deposits[way] = self.applicator.way(way)
         return self.deposits[way]
 
-    def _renew(self, excess: Tensor, vapour: Tensor, now: float, box: HotBox | None) -> None:
+    def _renew(self, excess: Tensor, heat: Tensor, now: float, law: HeatLaw) -> None:
         """Renew the heating patterns if the tissue has changed since they were made."""
         way = self.memory.way
         due = self.made_for is None or now - self.made_at_s >= self.timing.refresh_s - 1e-9
         if self.made_for is not None:
             if now < self.memory.off_until_s or self.memory.ended:
                 return
-            if not due and way == self.made_way and not self._has_moved((excess, vapour), box):
+            if not due and way == self.made_way and not self._has_moved(excess, heat, law):
                 return
+        vapour = law.vapour(heat)
         if isinstance(self.applicator, ManyWays):
             self.loads_ohm = self.applicator.renew(excess, vapour, None if due else way)
             self.deposits = {}
         else:
             self.deposits = {0: self.applicator.deposit(excess, vapour)}
+        self.sums = {}
         if due or len(self.loads_ohm) <= 1:
             self.made_at_s = now
         self.made_way = way
         self.made_for = (excess, vapour)
         self.renewals += 1
 
-    def _has_moved(self, after: State, box: HotBox | None) -> bool:
+    def _has_moved(self, excess: Tensor, heat: Tensor, law: HeatLaw) -> bool:
         """Whether the tissue is no longer what the patterns were made for."""
-        before = self.made_for
+        before, box = self.made_for, None
+        if isinstance(law, BoxedLaw):
+            law, box = law.law, law.box
         if before is None or (box is not None and box.is_empty):
             return before is None
         if box is not None:
             before = box.of(before[0]), box.of(before[1])
-            after = box.of(after[0]), box.of(after[1])
+            excess, heat = box.of(excess), box.of(heat)
+        after = excess, law.vapour(heat)
         if isinstance(self.applicator, ManyWays):
-            heat = self._deposit(self.memory.way).per_watt_m3
-            heat = heat if box is None else box.of(heat)
-            return self.applicator.drift(before, after, heat) >= self.timing.refresh_load
+            given = self._deposit(self.memory.way).per_watt_m3
+            given = given if box is None else box.of(given)
+            return self.applicator.drift(before, after, given) >= self.timing.refresh_load
         return (
             float((after[0] - before[0]).abs().max()) >= self.timing.refresh_k
             or float((after[1] - before[1]).abs().max()) >= self.timing.refresh_vapour

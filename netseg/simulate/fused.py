@@ -366,7 +366,7 @@ def total(values: Float[Tensor, "*n m"]) -> float:
 
 @cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function as one loop; compiled at its first call for each shape."""
+    """A function as one loop; compiled at its first call, for fields of any length."""
     with warnings.catch_warnings():  # torch's own compiler imports what torch deprecates
         warnings.filterwarnings("ignore", category=DeprecationWarning)
-        return torch.compile(function, dynamic=False)
+        return torch.compile(function, dynamic=True)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+    from netseg.simulate.active import Window
     from netseg.simulate.damage import DamageModel
     from netseg.simulate.enthalpy import HeatLaw
 
@@ -194,25 +195,33 @@ class Dying:
         model = self.models[0]
         return model.perfused(self.inside[model.name])
 
-    def whole(self) -> dict[str, Tensor]:
-        """State by model name for the whole grid."""
-        return {m.name: self._filled(m.name, HotBox.whole(self.box.shape)) for m in self.models}
+    def whole(self, window: Window | None = None) -> dict[str, Tensor]:
+        """State by model name for the whole grid.
+
+        Args:
+            window: Where in the grid these cells lie; they are all of it if not given.
+        """
+        grid, known = self.box.shape, self.known
+        if window is not None:
+            grid = window.shape
+            known = known and tuple(
+                slice(s.start + a, s.stop + a) for s, a in zip(known, window.low, strict=True)
+            )
+        return {m.name: self._filled(m.name, HotBox.whole(grid), known) for m in self.models}
 
     def _grow(self) -> None:
         """Give cells new in the box the state of calm tissue."""
         if self.box.is_empty or self.known == self.box.slices:
             return
-        self.inside = {m.name: self._filled(m.name, self.box) for m in self.models}
+        self.inside = {m.name: self._filled(m.name, self.box, self.known) for m in self.models}
         self.known = self.box.slices
 
-    def _filled(self, name: str, box: HotBox) -> Tensor:
+    def _filled(self, name: str, box: HotBox, known: tuple[slice, ...] | None) -> Tensor:
         calm = self.outside[name]
         sizes = [b - a for a, b in zip(box.low, box.high, strict=True)]
         state = calm.expand(*calm.shape[:-3], *sizes).clone()
-        if self.known is not None:
-            place = [
-                slice(s.start - a, s.stop - a) for s, a in zip(self.known, box.low, strict=True)
-            ]
+        if known is not None:
+            place = [slice(s.start - a, s.stop - a) for s, a in zip(known, box.low, strict=True)]
             state[(..., *place)] = self.inside[name]
         return state
 

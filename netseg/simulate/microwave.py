@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+    from netseg.simulate.active import Window
+    from netseg.simulate.applicator import Applicator
     from netseg.simulate.needle import Needle
 
 LIGHT_M_S = 299_792_458.0
@@ -52,6 +54,22 @@ def attenuation_np_m(
     loss = sigma_s_m / (omega * VACUUM_F_M)
     size = torch.sqrt(permittivity.square() + loss.square())
     return (omega / LIGHT_M_S) * torch.sqrt((0.5 * (size - permittivity)).clamp_min(0))
+
+
+def dried_attenuation_np_m(
+    temperature_c: Float[Tensor, "*n"], vapour: Float[Tensor, "*n"], frequency_hz: float
+) -> Float[Tensor, "*n"]:
+    """The same of liver whose water has left to some share: steam absorbs nothing."""
+    alpha = attenuation_np_m(
+        relative_permittivity(temperature_c), conductivity_s_m(temperature_c), frequency_hz
+    )
+    return alpha * (1.0 - 0.9 * vapour)
+
+
+def way_np(mean_np_m: Float[Tensor, "m"], shell_m: float) -> Float[Tensor, "m"]:
+    """Nepers from the antenna to each shell, by the shells' mean attenuation."""
+    steps = 0.5 * (mean_np_m[1:] + mean_np_m[:-1]) * shell_m
+    return torch.cat((mean_np_m.new_zeros(1), steps.cumsum(0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -98,26 +116,29 @@ class MicrowaveAntenna:
         axes = [
             torch.arange(n, dtype=torch.float64) * s for n, s in zip(shape, spacing_mm, strict=True)
         ]
-        spread = torch.zeros(shape, dtype=torch.float64)
-        nearest = torch.full(shape, math.inf, dtype=torch.float64)
+        spread = torch.zeros(shape, dtype=like.dtype)
+        nearest = torch.full(shape, math.inf, dtype=like.dtype)
+        r2 = torch.empty_like(nearest)
         for needle in needles:
             blur = math.hypot(0.5 * needle.diameter_mm, BLUR_CELLS * max(spacing_mm))
             nodes = needle.nodes_mm(0.5 * min(spacing_mm))
             for node in nodes:
-                r2 = _square_distance(axes, node)
-                spread.add_(1.0 / (r2 + blur * blur), alpha=1e6 / len(nodes))
-                nearest = torch.minimum(nearest, r2)
+                x, y, z = ((a - p).square_().to(r2) for a, p in zip(axes, node, strict=True))
+                torch.add((x[:, None] + y)[:, :, None], z, out=r2)
+                torch.minimum(nearest, r2, out=nearest)
+                spread.add_(r2.add_(blur * blur).reciprocal_(), alpha=1e6 / len(nodes))
         thickness = min(spacing_mm)
-        steps = nearest.sqrt() / thickness
-        shell = steps.floor().long()
-        share = steps - shell
+        steps = nearest.sqrt_().div_(thickness)
+        shell = steps.long()
+        share = steps.sub_(shell)
         count = torch.zeros(int(shell.max()) + 2, dtype=torch.float64)
-        count.index_add_(0, shell.reshape(-1), (1 - share).reshape(-1))
-        count.index_add_(0, shell.reshape(-1) + 1, share.reshape(-1))
+        upper = torch.bincount(shell.reshape(-1), share.reshape(-1).double(), len(count))
+        count += torch.bincount(shell.reshape(-1), minlength=len(count)) - upper
+        count[1:] += upper[:-1]
         return cls(
-            spread_1_m2=spread.to(like),
+            spread_1_m2=spread.to(like.device),
             shell=shell.to(like.device),
-            share=share.to(like),
+            share=share.to(like.device),
             shell_cells=count.clamp_min(1e-6).to(like),
             shell_m=thickness * 1e-3,
             baseline_c=baseline_c,
@@ -125,6 +146,12 @@ class MicrowaveAntenna:
             efficiency=efficiency,
             cell_m3=math.prod(spacing_mm) * 1e-9,
         )
+
+    def within(self, window: Window | None) -> Applicator:
+        """This antenna, seen through a window of its grid."""
+        from netseg.simulate.microwave_window import WindowAntenna  # which is made of this
+
+        return self if window is None else WindowAntenna.of(self, window)
 
     def deposit(self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]) -> Deposit:
         """The pattern at this temperature; water that has left absorbs nothing."""
@@ -151,19 +178,9 @@ def _pattern(
     frequency_hz: float,
 ) -> Tensor:
     """Alpha G exp(-2 A) of every cell, before it is scaled to the power."""
-    temperature = excess_k + baseline_c
-    alpha = attenuation_np_m(
-        relative_permittivity(temperature), conductivity_s_m(temperature), frequency_hz
-    )
-    alpha = alpha * (1.0 - 0.9 * vapour)
+    alpha = dried_attenuation_np_m(excess_k + baseline_c, vapour, frequency_hz)
     mean = torch.zeros_like(shell_cells)
     mean = mean.index_add(0, shell, alpha * (1 - share)).index_add(0, shell + 1, alpha * share)
     mean = mean / shell_cells
-    steps = 0.5 * (mean[1:] + mean[:-1]) * shell_m
-    way = torch.cat((mean.new_zeros(1), steps.cumsum(0)))  # nepers to each shell
+    way = way_np(mean, shell_m)
     return alpha * spread_1_m2 * torch.exp(-2.0 * torch.lerp(way[shell], way[shell + 1], share))
-
-
-def _square_distance(axes: list[Tensor], point: Tensor) -> Tensor:
-    x, y, z = (a - p for a, p in zip(axes, point, strict=True))
-    return (x * x)[:, None, None] + (y * y)[None, :, None] + (z * z)[None, None, :]

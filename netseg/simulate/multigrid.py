@@ -93,8 +93,8 @@ class Multigrid:
             )
             for axis in range(3):
                 if pairs[axis] == 2:
-                    inner, ground = _joined(inner, ground, axis)
-                    tied = _summed(tied, axis)
+                    inner, ground = joined(inner, ground, axis)
+                    tied = summed(tied, axis)
                     sizes[axis] *= 2
         shape = (ground.shape[0], ground.shape[1], ground.shape[2])
         dense = _dense(Diffusion(inner=inner, outer=ground + tied), shape)
@@ -149,7 +149,7 @@ def _pairs(shape: tuple[int, int, int], sizes: list[float]) -> tuple[int, int, i
     return i, j, k
 
 
-def _summed(field: Tensor, axis: int) -> Tensor:
+def summed(field: Float[Tensor, "i j k"], axis: int) -> Float[Tensor, "a b c"]:
     """Sum over pairs of cells along an axis; a last cell without partner stays."""
     cells = field.shape[axis]
     out = _every_second(field, axis, 0, cells).clone()
@@ -164,8 +164,14 @@ def _every_second(field: Tensor, axis: int, first: int, end: int) -> Tensor:
     return field[tuple(where)]
 
 
-def _joined(inner: Faces, ground: Tensor, axis: int) -> tuple[Faces, Tensor]:
-    """Conductances and ground after joining pairs of cells along one axis."""
+def joined(inner: Faces, ground: Tensor, axis: int) -> tuple[Faces, Tensor]:
+    """Conductances and ground after joining pairs of cells along one axis.
+
+    Args:
+        inner: Between neighbours along i, j and k, summed over the cells that a face joins.
+        ground: Between each cell and the outside, summed likewise.
+        axis: Along which cells are joined; it has at least two.
+    """
     cells = ground.shape[axis]
     way = 1.0 / inner[axis]
     within = 0.5 * _every_second(way, axis, 0, cells - 1)  # from a pair's centre to its cells'
@@ -174,13 +180,13 @@ def _joined(inner: Faces, ground: Tensor, axis: int) -> tuple[Faces, Tensor]:
     between.add_(within.narrow(axis, 0, faces))
     right = min(faces, within.shape[axis] - 1)
     between.narrow(axis, 0, right).add_(within.narrow(axis, 1, right))
-    new = [_summed(face, axis) for face in inner]
+    new = [summed(face, axis) for face in inner]
     new[axis] = 1.0 / between
     border = ground.clone()
     border.select(axis, 0).mul_(0.5)  # the side is now twice as far from the centre
     if cells % 2 == 0:
         border.select(axis, cells - 1).mul_(0.5)
-    return (new[0], new[1], new[2]), _summed(border, axis)
+    return (new[0], new[1], new[2]), summed(border, axis)
 
 
 def _dense(operator: Diffusion, shape: tuple[int, int, int]) -> Float[Tensor, "m m"]:

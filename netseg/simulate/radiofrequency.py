@@ -12,9 +12,10 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from netseg.simulate.active import BLOCK
 from netseg.simulate.applicator import Deposit
 from netseg.simulate.circuit import Circuit, Connection, Wired, solve_circuit
-from netseg.simulate.coarse import Coarsening, coarsening
+from netseg.simulate.coarse import Coarsening, WindowView, coarsening
 from netseg.simulate.control import connections_for
 from netseg.simulate.control.wanted import electrode_name
 from netseg.simulate.diffusion import FACES, Diffusion
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from netseg.domain.ablation import AblationProtocol
+    from netseg.simulate.active import Window
     from netseg.simulate.applicator import State
     from netseg.simulate.needle import Needle
     from netseg.simulate.tissue import Tissue
@@ -82,7 +84,7 @@ class RadiofrequencyElectrodes:
     ids: tuple[str, ...]
     kernels: tuple[tuple[LineKernel, ...], ...]
     sigma_s_m: Float[Tensor, "a b c"]
-    grid: Coarsening
+    grid: Coarsening | WindowView
     connections: tuple[Connection, ...]
     rise_1_k: float = 0.015
     baseline_c: float = SIGMA_AT_C
@@ -111,7 +113,7 @@ class RadiofrequencyElectrodes:
             baseline_c=self.baseline_c,
         )
         grounded = any(not c.minus for c in self.connections)
-        spacing_mm = self.grid.coarse_mm
+        spacing_mm = self._whole.coarse_mm
         tissue = Wired(
             conduction=Diffusion.assemble(sigma, spacing_mm, fixed=FACES if grounded else ()),
             electrodes=tuple(
@@ -139,10 +141,28 @@ class RadiofrequencyElectrodes:
             raise ValueError("renew() must be called before way().")
         volts = self.circuit.volts(self.connections[number])
         power = self.circuit.power_w(volts)
+        joule = self.circuit.joule_w_m3(volts).div_(power)
+        beyond = None
+        if isinstance(self.grid, WindowView):
+            cell_m3 = math.prod(self.grid.grid.spacing_mm) * 1e-9
+            beyond = self.grid.beyond(joule) * cell_m3
         return Deposit(
-            per_watt_m3=self.grid.spread(self.circuit.joule_w_m3(volts)).div_(power),
-            impedance_ohm=1.0 / power,
+            per_watt_m3=self.grid.spread(joule), impedance_ohm=1.0 / power, beyond_w=beyond
         )
+
+    def within(self, window: Window | None) -> RadiofrequencyElectrodes | None:
+        """These electrodes, seen through a window of the heat grid; the fields stay whole.
+
+        None where the electric grid does not lie evenly in the window's blocks.
+        """
+        if any(BLOCK % b for b in self._whole.blocks):
+            return None
+        self.grid = self._whole if window is None else WindowView(grid=self._whole, window=window)
+        return self
+
+    @property
+    def _whole(self) -> Coarsening:
+        return self.grid.grid if isinstance(self.grid, WindowView) else self.grid
 
     def _driven(self, number: int) -> tuple[str, ...]:
         connection = self.connections[number]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jaxtyping import Float
     from torch import Tensor
 
@@ -49,6 +51,29 @@ class Renewing:
         self._renew(heat, excess)
         self.made_for = excess
         return self.conduction
+
+    def resume(
+        self,
+        other: Renewing,
+        at: tuple[slice, slice, slice],
+        laid_out: Callable[[Tensor], Tensor],
+    ) -> None:
+        """Go on where the equation of a part of these cells has come to.
+
+        Args:
+            other: It.
+            at: Where its cells lie.
+            laid_out: Lays its fields out in these cells.
+        """
+        if other.made_for is None:
+            return
+        faces = self.conduction.diffusion.inner, other.conduction.diffusion.inner
+        for axis, (new, old) in enumerate(zip(*faces, strict=True)):
+            ranges = list(at)
+            ranges[axis] = slice(at[axis].start, at[axis].stop - 1)
+            new[tuple(ranges)] = old
+        self.made_for = laid_out(other.made_for)
+        self.limit_s = min(self.calm_limit_s, other.limit_s)
 
     def _moved_k(self, excess: Tensor) -> float:
         if self.made_for is None:

@@ -139,7 +139,6 @@ def _heated(
     base, trace = parts.equation.baseline_c, outcome.trace
     if isinstance(parts.source, RadiofrequencyElectrodes):
         trace = by_connection(trace, parts.source.connections)
-    cells = math.prod(scene.grid.shape)
     return Simulated(
         window=scene.grid,
         depth=depth,
@@ -153,7 +152,7 @@ def _heated(
         run={
             "steps": outcome.steps,
             "heat_updates": outcome.updates,
-            "cell_updates": outcome.updates * cells,
+            "cell_updates": outcome.cell_updates,
             "pauses": outcome.pauses,
         },
         engine=outcome.engine,

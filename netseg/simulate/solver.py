@@ -9,20 +9,20 @@ booked where it passes, not as a remainder, so that the balance is a check.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from netseg.domain.codes import Code
 from netseg.domain.errors import StudyRejectedError
+from netseg.simulate.active import Windowed
+from netseg.simulate.course import State
 from netseg.simulate.drive import Drive, Timing
-from netseg.simulate.engine import engine_for
-from netseg.simulate.fused import FusedStep
-from netseg.simulate.hot import BoxedLaw, Dying, HotBox
+from netseg.simulate.fused import worth_compiling
+from netseg.simulate.growing import WORTH_CELLS, GrowingWindow
 from netseg.simulate.ledger import Ledger
-from netseg.simulate.renewing import Blood, Renewing
-from netseg.simulate.stepping import Conduction, stages_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
+    from netseg.simulate.active import Window
     from netseg.simulate.applicator import Applicator
     from netseg.simulate.control import Controller
     from netseg.simulate.coolant import Coolant
     from netseg.simulate.damage import DamageModel
-    from netseg.simulate.engine import Engine
+    from netseg.simulate.stepping import Conduction
     from netseg.simulate.vessel_line import BloodLine
 
 
@@ -72,7 +73,8 @@ class Outcome:
         energy: Energy balance.
         trace: Time series.
         steps: Control steps.
-        updates: Evaluations of the conduction operator.
+        updates: Evaluations of the conduction operator,
+        cell_updates: and the cells it was evaluated for, summed.
         pauses: How often the generator cut power.
         engine: What computed it.
     """
@@ -84,6 +86,7 @@ class Outcome:
     trace: dict[str, list[float]] = field(default_factory=dict)
     steps: int = 0
     updates: int = 0
+    cell_updates: int = 0
     pauses: int = 0
     engine: str = ""
 
@@ -98,6 +101,7 @@ def run(
     progress: Callable[[float, Tensor], None] | None = None,
     *,
     engine: str = "auto",
+    window: bool | None = None,
 ) -> Outcome:
     """Heat tissue and see what dies.
 
@@ -110,43 +114,39 @@ def run(
         progress: Called after each control step with the simulated time in seconds and the excess
             temperature then, which it must not change: a progress bar, a recorder of pictures.
         engine: "eager", "compiled", or "auto": compiled where it pays (`engine.engine_for`).
+        window: Whether only a window around the heat is computed cell by cell (`growing`), where
+            that can be; if not given, on grids from `growing.WORTH_CELLS` on.
 
     Raises:
         StudyRejectedError: If the step is unstable or the field becomes NaN.
         EnvironmentFaultError: If compilation is asked for and there is no compiler.
     """
-    heat = torch.zeros_like(problem.capacity_j_m3k)
-    box = HotBox(shape=(heat.shape[0], heat.shape[1], heat.shape[2]))
-    outcome = Outcome(excess_k=heat, hottest_k=heat.clone(), damage={})
-    drive = Drive(
-        applicator=applicator,
-        controller=controller,
-        timing=timing,
-        energy=outcome.energy,
-        trace=outcome.trace,
-    )
     total = timing.duration_s + timing.cooling_s
     steps = math.ceil(total / timing.step_s - 1e-9)
-    law = BoxedLaw(law=problem.conduction.law, box=box)
-    own = replace(problem.conduction, law=law, diffusion=problem.conduction.diffusion.copy())
-    carrier, own = engine_for(engine, own, law, steps=steps)
-    problem, outcome.engine = replace(problem, conduction=own), carrier.name
-    state = State(
-        engine=carrier,
-        heat_k=heat,
-        excess_k=heat.clone(),
-        equation=Renewing(conduction=own, box=box),
-        blood=Blood(rate_1_s=problem.perfusion_1_s, box=box),
-        dying=Dying.start(
-            models, box, problem.baseline_c, heat, compiled=isinstance(carrier, FusedStep)
-        ),
-        law=law,
+    cells = problem.capacity_j_m3k.numel()
+    wanted = cells >= WORTH_CELLS if window is None else window
+    growing = GrowingWindow.open(problem, applicator) if wanted else None
+    energy, trace = Ledger(), {}
+    drive = Drive(
+        applicator=applicator, controller=controller, timing=timing, energy=energy, trace=trace
     )
+    if engine == "auto":  # by the whole grid's size, so that a window's growth changes nothing
+        auto = worth_compiling(cells, steps, problem.capacity_j_m3k.device)
+        engine = "compiled" if auto else "eager"
+    state = State.start(problem if growing is None else growing.part(), models, engine)
+    if growing is not None:
+        _look(drive, applicator, growing, None)
+    outcome = Outcome(
+        excess_k=state.excess_k, hottest_k=state.hottest_k, damage={}, energy=energy, trace=trace,
+        engine=state.engine.name,
+    )  # fmt: skip
     for step in range(steps):
         now = step * timing.step_s
         dt = min(timing.step_s, total - now)
-        source = drive.heating(problem, state.heat_k, state.excess_k, now, dt)
-        outcome.updates += _advance(problem, state, source, dt, outcome.energy)
+        source = drive.heating(state.problem, state.heat_k, state.excess_k, now, dt)
+        stages = state.advance(source, dt, energy, growing)
+        outcome.updates += stages
+        outcome.cell_updates += stages * state.heat_k.numel()
         outcome.steps += 1
         if not math.isfinite(state.highest_k):
             raise StudyRejectedError(
@@ -154,80 +154,52 @@ def run(
                 f"the temperature became NaN or infinite after {now + dt:.1f} s.",
                 hint="Check the plan's numbers.",
             )
-        _remember_hottest(outcome, state.excess_k, box, every_cell=step % 10 == 9)
+        state.remember_hottest(every_cell=step % 10 == 9)
+        if growing is not None:
+            sides = growing.sides_to_move(state.excess_k, state.dying.box)
+            growing.carry(
+                now + dt, state.excess_k, energy, at_once=bool(sides) or step == steps - 1
+            )
+            if sides:
+                before = growing.widen(sides)
+                state.widen(growing, before)
+                _look(drive, applicator, growing, before)
         if progress is not None:
-            progress(now + dt, state.excess_k)
-    _remember_hottest(outcome, state.excess_k, box, every_cell=True)
-    outcome.excess_k, outcome.pauses = state.excess_k, drive.memory.pauses
-    outcome.damage = state.dying.whole()
-    _close(problem, state.heat_k, outcome.energy)
+            shown = state.excess_k if growing is None else growing.shown(state.excess_k)
+            progress(now + dt, shown)
+    state.remember_hottest(every_cell=True)
+    outcome.pauses = drive.memory.pauses
+    _close(outcome, state, growing)
+    if isinstance(applicator, Windowed):
+        applicator.within(None)
     return outcome
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class State:
-    """Tissue in the course of a run.
-
-    Attributes:
-        engine: What carries the field over a step.
-        heat_k: Heat content.
-        excess_k: Temperature above baseline.
-        equation: Conduction with the conductivity of the moment.
-        blood: Perfusion of the moment.
-        dying: Damage.
-        law: Temperature over heat content, in the box.
-        highest_k: Largest heat content.
-    """
-
-    engine: Engine
-    heat_k: Tensor
-    excess_k: Tensor
-    equation: Renewing
-    blood: Blood
-    dying: Dying
-    law: BoxedLaw
-    highest_k: float = 0.0
+def _look(
+    drive: Drive, applicator: Applicator, growing: GrowingWindow, before: Window | None
+) -> None:
+    """Let generator and applicator see the window as it is now."""
+    part = applicator.within(growing.window) if isinstance(applicator, Windowed) else None
+    if part is None:
+        raise ValueError("the applicator cannot be seen through a window.")
+    relay = None if before is None else partial(growing.state_laid_out, before=before)
+    drive.look(part, growing.far.gained_j, relay)
 
 
-def _advance(problem: Problem, state: State, source: Tensor, dt: float, energy: Ledger) -> int:
-    """One Strang step and the damage of it; returns how often conduction was evaluated."""
-    box = state.dying.box
-    conduction = state.equation.at(state.heat_k, state.excess_k)
-    law = state.law
-    stages = stages_for(dt, state.equation.limit_s / law.steepest(state.highest_k))
-    for sink in problem.sinks:
-        energy.boundary += sink.draw(source, state.excess_k, problem.cell_m3) * dt
-    before = state.excess_k
-    state.heat_k, state.excess_k, taken, lost = state.engine.step(
-        state.heat_k, state.blood.factor(0.5 * dt), conduction, source, step_s=dt, stages=stages
-    )
-    energy.perfusion += taken * problem.cell_m3
-    energy.boundary += lost * problem.cell_m3
-    box.cover(state.excess_k)
-    state.highest_k = float(box.of(state.heat_k).max()) if not box.is_empty else 0.0
-    if not math.isfinite(taken + lost):
-        state.highest_k = math.nan
-    state.dying.advance(before, state.excess_k, dt)
-    if not box.is_empty:
-        changed = law.law.vapour(box.of(state.heat_k))
-        state.blood.stop(state.dying.perfused() * (1.0 - changed))
-    return stages
-
-
-def _remember_hottest(outcome: Outcome, excess: Tensor, box: HotBox, *, every_cell: bool) -> None:
-    """Keep each cell's highest temperature: at once in the box, now and then outside it."""
-    if every_cell:
-        torch.maximum(outcome.hottest_k, excess, out=outcome.hottest_k)
-    elif not box.is_empty:
-        hottest = box.of(outcome.hottest_k)
-        torch.maximum(hottest, box.of(excess), out=hottest)
-
-
-def _close(problem: Problem, heat: Tensor, energy: Ledger) -> None:
-    """Book what is still in the tissue at the end."""
-    law = problem.conduction.law
+def _close(outcome: Outcome, state: State, growing: GrowingWindow | None) -> None:
+    """Bring back whole fields, and book what is still in the tissue at the end."""
+    problem, heat, energy = state.problem, state.heat_k, outcome.energy
+    law, capacity = problem.conduction.law, problem.capacity_j_m3k
     latent = law.vapour(heat) * law.latent_k
-    capacity = problem.capacity_j_m3k
     stored = ((heat - latent) * capacity).sum(dtype=torch.float64)
     energy.stored = float(stored) * problem.cell_m3
     energy.latent = float((latent * capacity).sum(dtype=torch.float64)) * problem.cell_m3
+    outcome.excess_k, outcome.hottest_k = state.excess_k, state.hottest_k
+    if growing is None:
+        outcome.damage = state.dying.whole()
+        return
+    far = growing.far
+    energy.stored += far.stored_j()
+    outcome.damage = state.dying.whole(growing.window)
+    outcome.excess_k = growing.whole(state.excess_k, far.excess_k)
+    outcome.hottest_k = growing.whole(state.hottest_k, far.hottest_k)
