@@ -39,10 +39,11 @@ def corners(side_mm):
     return [side_mm / math.sqrt(3) * np.array((math.cos(a), math.sin(a))) for a in turns]
 
 
-def excised_liver(places, *, h):
+def excised_liver(places, *, h, kind=COOLED):
     """A box around parallel probes."""
     reach = np.abs(np.array(list(places.values()))).max(0)
-    half = np.append(reach, 12.5) + 30.0
+    tip = -0.5 * kind.active_length_mm
+    half = np.append(reach, -tip) + 30.0
     shape = tuple(math.ceil(2 * x / h) for x in half)
     affine = np.diag([h, h, h, 1.0])
     affine[:3, 3] = -0.5 * (np.array(shape) - 1) * h
@@ -51,10 +52,10 @@ def excised_liver(places, *, h):
         probes=tuple(
             PlacedProbe(
                 id=name,
-                device=COOLED,
-                tip_mm=PointMm(float(x), float(y), -12.5),
+                device=kind,
+                tip_mm=PointMm(float(x), float(y), tip),
                 direction=(0.0, 0.0, 1.0),
-                active_length_mm=25.0,
+                active_length_mm=kind.active_length_mm,
             )
             for name, (x, y) in places.items()
         ),
@@ -62,11 +63,11 @@ def excised_liver(places, *, h):
     )
 
 
-def ablated(scene, duration_s, controller, schedule=()):
+def ablated(scene, duration_s, controller, schedule=(), settings=None):
     """Volume in ml, and the highest temperature in the middle in C."""
     protocol = AblationProtocol(
         modality=AblationModality.RFA, duration_s=duration_s, power_w=200.0,
-        controller=controller, schedule=schedule,
+        controller=controller, schedule=schedule, settings=settings or {},
     )  # fmt: skip
     models = [damage_model("oneill"), damage_model("arrhenius")]
     done = simulate_scene(scene, protocol, models, like=torch.zeros(()), step_s=3.0)
@@ -95,3 +96,33 @@ def test_three_clusters_all_at_once_ablate_less_than_switched_and_these_less_tha
     assert all(b > 1.1 * a for a, b in itertools.pairwise(volumes))
     middle_c = [middle for _, middle in runs]
     assert middle_c[0] < 50 < middle_c[2] < middle_c[1]
+
+
+CRYO_COOLED = parse_device(
+    {
+        "modality": "rfa",
+        "diameter_mm": 1.5,
+        "active_length_mm": 30,
+        "max_power_w": 200,
+        "coolant_c": 0,
+        "coolant_w_m2k": 3366,
+    },
+    "cryo-cooled",
+)
+
+
+@pytest.mark.slow
+def test_constant_voltage_ablates_less_than_pulses_and_these_less_than_the_impedance_controller():
+    """B9, short axes of 44.4, 46.1 and 51.1 mm after 715, 816 and 1,062 s; the order alone."""
+    dish = excised_liver({"A": np.zeros(2)}, h=2.5, kind=CRYO_COOLED)
+    limits = {"limit_v": 60.0, "limit_a": 2.0}
+    on, off = {"duration_s": 20.0}, {"duration_s": 10.0, "off": True}
+    pulses = (*(27 * (on, off)), {"duration_s": 6.0})
+    runs = [
+        ablated(dish, 715.0, "constant", settings=limits),
+        ablated(dish, 816.0, "constant", pulses, settings=limits),
+        ablated(dish, 1062.0, "impedance"),
+    ]
+    for model in ("oneill", "arrhenius"):
+        volumes = [volume[model] for volume, _ in runs]
+        assert all(b > 1.05 * a for a, b in itertools.pairwise(volumes))
