@@ -18,6 +18,7 @@ from netseg.register.scans import register_scans
 from netseg.register.settings import Engine, RegistrationSettings
 
 STEP_MM = 2.0
+LATTICE_MM = 20.0  # of the B-splines
 GROWN_MM = 3.0  # a painted-over region reaches so far beyond its outline
 
 
@@ -88,6 +89,59 @@ def greedy(painted_over):
     return run
 
 
+def bspline(painted_over):
+    """SimpleITK's free-form deformation: cubic splines on a 20 mm lattice, correlation, L-BFGS-B."""
+
+    def run(case):
+        rigid = by_netseg(Engine.RIGID)(case)
+        fixed, moving = _common(case, rigid, painted_over)
+        knots = [max(2, round(n * STEP_MM / LATTICE_MM)) for n in fixed.GetSize()]
+        transform = SimpleITK.BSplineTransformInitializer(fixed, knots, order=3)
+        method = SimpleITK.ImageRegistrationMethod()
+        method.SetMetricAsCorrelation()
+        method.SetMetricSamplingStrategy(method.RANDOM)
+        method.SetMetricSamplingPercentage(0.1, 7)
+        method.SetInterpolator(SimpleITK.sitkLinear)
+        method.SetOptimizerAsLBFGSB(numberOfIterations=40, maximumNumberOfFunctionEvaluations=60)
+        method.SetNumberOfThreads(1)
+        method.SetInitialTransform(transform, inPlace=True)
+        calm = [SimpleITK.SmoothingRecursiveGaussian(image, STEP_MM) for image in (fixed, moving)]
+        method.Execute(*calm)
+        field = SimpleITK.TransformToDisplacementField(
+            transform, SimpleITK.sitkVectorFloat64, fixed.GetSize(), fixed.GetOrigin(),
+            fixed.GetSpacing(), fixed.GetDirection(),
+        )  # fmt: skip
+        return _with_bend(rigid, case, field, "B-splines")
+
+    return run
+
+
+def optical_flow(painted_over):
+    """scikit-image's iterative Lucas-Kanade flow, windows of 14 mm, twice coarser voxels."""
+
+    def run(case):
+        from skimage.registration import optical_flow_ilk
+
+        rigid = by_netseg(Engine.RIGID)(case)
+        fixed, moving = (_coarser(image, 2) for image in _common(case, rigid, painted_over))
+        one, other = (
+            SimpleITK.GetArrayFromImage(image).transpose(2, 1, 0) for image in (fixed, moving)
+        )
+        flow = optical_flow_ilk(one, other, radius=3, num_warp=8, gaussian=True)
+        along = np.moveaxis(flow, 0, -1) * np.array(fixed.GetSpacing())
+        axes = np.array(fixed.GetDirection()).reshape(3, 3)
+        field = SimpleITK.GetImageFromArray((along @ axes.T).transpose(2, 1, 0, 3), isVector=True)
+        field.CopyInformation(fixed)
+        whole = _common(case, rigid, painted_over=False)[0]
+        fine = SimpleITK.Resample(
+            field, whole, SimpleITK.Transform(), SimpleITK.sitkLinear, 0.0,
+            SimpleITK.sitkVectorFloat64, useNearestNeighborExtrapolator=True,
+        )  # fmt: skip
+        return _with_bend(rigid, case, fine, "optical flow")
+
+    return run
+
+
 METHODS = {
     "none": none,
     "rigid": by_netseg(Engine.RIGID),
@@ -97,6 +151,10 @@ METHODS = {
     "netseg gauss_newton": by_netseg(Engine.GAUSS_NEWTON),
     "netseg gauss_newton, zone not told": by_netseg(Engine.GAUSS_NEWTON, zone_known=False),
     "netseg torch": by_netseg(Engine.TORCH),
+    "B-splines raw": bspline(painted_over=False),
+    "B-splines inpainted": bspline(painted_over=True),
+    "optical flow raw": optical_flow(painted_over=False),
+    "optical flow inpainted": optical_flow(painted_over=True),
     "greedy raw": greedy(painted_over=False),
     "greedy inpainted": greedy(painted_over=True),
     "truth": truth,

@@ -71,8 +71,10 @@ def points_of(grid):
     return grid.to_mm(np.stack(np.indices(grid.shape), axis=-1))
 
 
-def pair(motion, *, seed=0, zone_mm=14.0, control_axes=None, noise_hu=8.0, mr=False):
-    """Arguments of `register_scans`."""
+def pair(
+    motion, *, seed=0, zone_mm=14.0, control_axes=None, noise_hu=8.0, mr=False, mr_before=False
+):
+    """Arguments of `register_scans`; in an MR, what is bright in CT is dark, the liver grey."""
     rng = np.random.default_rng(seed)
     before = body_grid(frame_uid=BEFORE)
     middle = motion.to_control(np.zeros((1, 3)))[0]
@@ -83,9 +85,12 @@ def pair(motion, *, seed=0, zone_mm=14.0, control_axes=None, noise_hu=8.0, mr=Fa
     seen = 300.0 - seen if mr else seen
     tumour = np.linalg.norm(points_of(before) - TUMOUR[0], axis=-1) <= TUMOUR[1]
     quantity = Quantity.ARBITRARY if mr else Quantity.HU
+    planned = planning_hu(points_of(before))
+    planned = 420.0 - 1.3 * planned if mr_before else planned
+    kind = Quantity.ARBITRARY if mr_before else Quantity.HU
     return {
         "control": scan(seen, after, rng, noise_hu, quantity),
-        "planning": scan(planning_hu(points_of(before)), before, rng, noise_hu, Quantity.HU),
+        "planning": scan(planned, before, rng, noise_hu, kind),
         "control_liver": Mask(in_liver(there), after),
         "planning_liver": Mask(in_liver(points_of(before)), before),
         "zone": Mask(zone & in_liver(there), after),

@@ -98,9 +98,17 @@ def test_flipped_and_oblique_control_scans_are_registered_as_well(axes, motion):
 
 
 @pytest.mark.slow
-def test_an_mr_whose_vessels_are_dark_meets_a_ct_whose_vessels_are_bright(motion):
-    found = register_scans(**pair(motion, mr=True), settings=CPU)
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(False, True), (True, False), (True, True)],
+    ids=["ct-mr", "mr-ct", "mr-mr"],
+)
+def test_scans_of_either_kind_meet(before, after, motion):
+    """Vessels are bright in the CT and dark in the MR; the MRs' scales of values differ too."""
+    found = register_scans(**pair(motion, mr=after, mr_before=before), settings=CPU)
     assert error_mm(found, motion).mean() < 1.0
+    assert found.is_trusted
+    assert abs(found.gates["lesion_volume_change"].value) < 0.05
 
 
 @pytest.mark.slow
