@@ -18,6 +18,7 @@ from netseg.domain import (
     StudyRejectedError,
     Volume,
 )
+from netseg.segment.blocks import returned_when_freed
 from netseg.segment.channels import CHANNELS
 from netseg.segment.device import pick_device
 from netseg.segment.inputs import choose
@@ -108,7 +109,8 @@ class BuiltinBackend:
         """
         inputs = choose(study, self.channels)
         card, _, _ = self.networks()
-        liver, probability = self.find(inputs)
+        with returned_when_freed():
+            liver, probability = self.find(inputs)
         listed = list_lesions(probability, liver, inputs.grid, self.threshold(), self.listing)
         key = inputs.series[inputs.reference].key
         logger.info("%s: %d lesions, %d dropped", key, len(listed.confidence), listed.dropped)
@@ -175,13 +177,14 @@ class BuiltinBackend:
         """The card and both networks, read at the first call."""
         if self._loaded is None:
             from netseg.segment.cascade import Network
+            from netseg.segment.streaming import prepared
 
             card, tensors = load_weights(self.weights)
             device = pick_device(self.device)
             made = [
                 Network(
                     card=card.networks[role],
-                    module=build(card.networks[role].spec, role, tensors).to(device),
+                    module=prepared(build(card.networks[role].spec, role, tensors), device),
                     device=device,
                     overlap=self.overlap,
                     mirrored=self.mirrored and role == "lesions",

@@ -18,6 +18,7 @@ from netseg.domain import (
     UsageError,
     Volume,
 )
+from netseg.segment.blocks import returned_when_freed
 from netseg.segment.description import Description
 from netseg.segment.device import pick_device
 from netseg.segment.listing import Listing, list_lesions
@@ -82,7 +83,8 @@ class BundleBackend:
         described = network.described
         series, notices = series_for(study, described.channels, described.name)
         grid = series[0].volume.grid
-        probability, liver = self._find(on_first_grid(series, described.channels))
+        with returned_when_freed():
+            probability, liver = self._find(on_first_grid(series, described.channels))
         if liver is not None:
             self._require_liver(liver, grid, series[0].key)
         inside = np.ones(grid.shape, np.bool_) if liver is None else liver
@@ -139,10 +141,11 @@ class BundleBackend:
         Where lesion is the likeliest of three without reaching the threshold, its probability is
         raised to the threshold, so that the outline is the network's own.
         """
-        lesion, organ, rest = found
+        lesion, organ = found
         described = self.network().described
         if described.output == "sigmoid":
             return lesion, np.maximum(lesion, organ) >= described.threshold
+        rest = 1.0 - lesion - organ
         is_lesion = (lesion >= organ) & (lesion >= rest)
         least = np.where(is_lesion, np.float32(described.threshold), np.float32(0.0))
         return np.maximum(lesion, least), is_lesion | (organ > rest)

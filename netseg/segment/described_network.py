@@ -6,14 +6,14 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
 from netseg.domain import Code, EnvironmentFaultError, UsageError
 from netseg.segment.description import LETTERS
 from netseg.segment.intensity import outside
 from netseg.segment.monai_networks import make_network
-from netseg.segment.streaming import Sweep, brought_down, in_bf16
+from netseg.segment.norms import keep_layout
+from netseg.segment.streaming import Sweep, brought_down, in_bf16, prepared
 from netseg.segment.wanted import channels_of
 from netseg.segment.weights_file import load_with_card
 
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
     from jaxtyping import Float
 
     from netseg.segment.description import Description, Intensity
     from netseg.segment.sampling import Axes
 
-LESION, LIVER, REST = range(3)
+LESION, LIVER = range(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,18 +83,18 @@ class DescribedNetwork:
         ]
         return Sweep(
             answer=self.answer,
-            structures=3,
+            structures=2,
             patch=(i, j, k),
             overlap=described.overlap if overlap is None else overlap,
             beyond=tuple(beyond),
         )
 
-    def answer(self, part: Float[torch.Tensor, "c i j k"]) -> Float[torch.Tensor, "3 i j k"]:
-        """Probability of lesion, liver and all else in one patch."""
+    def answer(self, part: Float[torch.Tensor, "c i j k"]) -> Float[torch.Tensor, "2 i j k"]:
+        """Probability of lesion and of liver in one patch."""
         order, flips = _turn(self.described.orientation)
-        turned = part.permute(0, *(1 + a for a in order)).flip(flips).contiguous()
+        turned = part.permute(0, *(1 + a for a in order)).flip(flips)[None].to(self.device)
         with in_bf16(self.device):
-            found = self.module(turned[None].to(self.device))
+            found = self.module(turned.contiguous(memory_format=torch.channels_last_3d))
         if isinstance(found, (list, tuple)):
             found = found[0]
         logits = found[0].float().cpu().flip(flips)
@@ -124,23 +125,39 @@ def load_network(described: Description, weights: Path, device: torch.device) ->
     shapes = {name: tuple(t.shape) for name, t in drawn.state_dict().items()}
 
     def layout(_: Path) -> _Layout:
-        met = described.sha256 or hashlib.sha256(weights.read_bytes()).hexdigest()
+        met = described.sha256
+        if met is None:
+            with weights.open("rb") as file:
+                met = hashlib.file_digest(file, "sha256").hexdigest()
         return _Layout(name=described.name, sha256=met, tensors=shapes)
 
     card, tensors = load_with_card(weights, layout)
-    module = make_network(described.network, described.arguments)
-    state = {name: torch.from_numpy(np.array(values)) for name, values in tensors.items()}
     try:
-        module.load_state_dict(state)
+        module = _filled(drawn, described, tensors)
     except RuntimeError as error:
         raise EnvironmentFaultError(
             Code.ARCHITECTURE_MISMATCH,
             f"the weights do not fit {described.network} as described.",
             file=weights.name,
         ) from error
-    return DescribedNetwork(
-        described=described, module=module.eval().to(device), device=device, sha256=card.sha256
-    )
+    module = prepared(keep_layout(module), device)
+    return DescribedNetwork(described=described, module=module, device=device, sha256=card.sha256)
+
+
+def _filled(
+    drawn: torch.nn.Module, described: Description, tensors: dict[str, np.ndarray]
+) -> torch.nn.Module:
+    """The network with its weights; random ones, as a new network has, are never made.
+
+    A network that keeps something beside its weights is built in memory after all.
+    """
+    state = {name: torch.from_numpy(values).float() for name, values in tensors.items()}
+    drawn.load_state_dict(state, assign=True)
+    if not any(b.is_meta for b in drawn.buffers()):
+        return drawn
+    module = make_network(described.network, described.arguments).eval()
+    module.load_state_dict(state)
+    return module
 
 
 def scaled(values: Float[torch.Tensor, "*ijk"], scale: Intensity) -> Float[torch.Tensor, "*ijk"]:
@@ -189,19 +206,14 @@ def _require_fit(described: Description, drawn: torch.nn.Module) -> None:
 
 def _structures(
     logits: Float[torch.Tensor, "o i j k"], described: Description
-) -> Float[torch.Tensor, "3 i j k"]:
-    out = torch.zeros((3, *logits.shape[1:]))
-    if described.output == "sigmoid":
-        likely = torch.sigmoid(logits)
-        out[LESION] = likely[list(described.lesion)].amax(0)
-        if described.liver is not None:
-            out[LIVER] = likely[list(described.liver)].amax(0)
-        return out
-    likely = torch.softmax(logits, dim=0)
-    out[LESION] = likely[list(described.lesion)].sum(0)
-    if described.liver is not None:
-        out[LIVER] = likely[list(described.liver)].sum(0)
-    out[REST] = 1.0 - out[LESION] - out[LIVER]
+) -> Float[torch.Tensor, "2 i j k"]:
+    out = torch.zeros((2, *logits.shape[1:]))
+    independent = described.output == "sigmoid"
+    likely = torch.sigmoid(logits) if independent else torch.softmax(logits, dim=0)
+    for place, labels in ((LESION, described.lesion), (LIVER, described.liver)):
+        if labels is not None:
+            own = likely[list(labels)]
+            out[place] = own.amax(0) if independent else own.sum(0)
     return out
 
 

@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from netseg.segment.bodies import BODIES
+from netseg.segment.norms import keep_layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +63,7 @@ class SubsetNetwork(nn.Module):
         width = spec.filters[0]
         self.stem = SubsetStem(len(spec.inputs), width, spec.stride)
         self.act = nn.LeakyReLU(0.1)
-        self.body = BODIES[spec.body](spec.filters)
+        self.body = keep_layout(BODIES[spec.body](spec.filters))
         outputs = len(spec.outputs)
         if spec.stride == 2:
             self.head: nn.Module = nn.ConvTranspose3d(width, outputs, 4, stride=2, padding=1)
