@@ -44,7 +44,7 @@ def case(row, seed):
         seed=seed,
     )
     found = AblationZone(mask=zone, evidence=Evidence.CONTROL_SCAN)
-    around = MarginRule().surroundings(components(lesion), found.mask)
+    around = MarginRule().surroundings(components(lesion), found)
     margins = around_lesion(lesion, around)
     draws = draw_margins(margins, around, errors, 1)
     smallest = float(margins.to_viable_mm.min())

@@ -186,6 +186,8 @@ class AblationZone:
             priors and damage models; None where no ensemble was run.
         boundary_sd_mm: How far its surface may be off, one standard deviation, where it was
             outlined in a scan.
+        membership: Share of each voxel, 0 to 1, that is destroyed, where whoever outlined the zone
+            knows it; its level of one half is the zone's surface, and goes before `mask`'s.
     """
 
     mask: Mask
@@ -197,6 +199,7 @@ class AblationZone:
     provenance: Mapping[str, Any] = field(default_factory=dict[str, Any])
     coverage: Float[np.ndarray, "i j k"] | None = None
     boundary_sd_mm: float | None = None
+    membership: Volume | None = None
 
 
 class AblationModel(Protocol):

@@ -133,6 +133,23 @@ class CohortFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CapsuleFilm:
+    """Liver or lesion under the capsule that was set aside: too thin for the masks to tell.
+
+    Attributes:
+        volume_ml: Of what lies within the cut-off of the lesion.
+        thickest_mm: Depth of the zone's surface under the capsule where it was set aside, at most.
+        limit_mm: Up to which depth it would have been, at the thickest place.
+        margin_if_counted_mm: The smallest margin if it counted as liver that is left.
+    """
+
+    volume_ml: float
+    thickest_mm: float
+    limit_mm: float
+    margin_if_counted_mm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LesionMargin:
     """The margin around one lesion.
 
@@ -168,6 +185,8 @@ class LesionMargin:
         heat_sink_mm: Way to the nearest vessel wider than 3 mm; None if none is within the cut-off,
             or nobody outlined vessels.
         published: What published cohorts found at such margins.
+        film: What was set aside at the capsule near the lesion; None where nothing was, or nobody
+            outlined the liver.
     """
 
     id: int
@@ -195,6 +214,7 @@ class LesionMargin:
     contraction_margin_mm: Mapping[float, float] = field(default_factory=dict[float, float])
     heat_sink_mm: float | None = None
     published: tuple[CohortFinding, ...] = ()
+    film: CapsuleFilm | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

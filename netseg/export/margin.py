@@ -9,7 +9,7 @@ from netseg.export.document import SCHEMA_VERSION
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from netseg.domain import LesionMargin, MarginReport, Spot, SurfaceMap
+    from netseg.domain import CapsuleFilm, LesionMargin, MarginReport, Spot, SurfaceMap
 
 
 def margin_document(report: MarginReport) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def _lesion(margin: LesionMargin) -> dict[str, Any]:
         "surface_map": _map(margin.surface_map),
         "contraction": _curve("share", "smallest_margin_mm", margin.contraction_margin_mm),
         "heat_sink_mm": margin.heat_sink_mm,
+        "film": _film(margin.film),
         "published": [
             {"finding": found.finding, "cohort": found.cohort, "source": found.source}
             for found in margin.published
@@ -81,6 +82,17 @@ def _spot(spot: Spot | None) -> dict[str, Any] | None:
         "direction": spot.direction,
         "margin_mm": spot.margin_mm,
         "area_cm2": spot.area_cm2,
+    }
+
+
+def _film(film: CapsuleFilm | None) -> dict[str, float] | None:
+    if film is None:
+        return None
+    return {
+        "volume_ml": film.volume_ml,
+        "thickest_mm": film.thickest_mm,
+        "limit_mm": film.limit_mm,
+        "margin_if_counted_mm": film.margin_if_counted_mm,
     }
 
 

@@ -37,6 +37,7 @@ FILM_MOST_MM = 1.8  # a rim of 2 mm is never a film
 LEANS_ON = 8  # points of the believed surface by which it is continued
 BEYOND_VOXELS = 2.5  # how far outside the organ the zone is continued: the smoothing's reach
 ROUNDS = 2  # of continuing and smoothing
+FINER = 3  # samples per voxel edge of a film's volume
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +47,7 @@ class AtCapsule:
     Attributes:
         organ: Negative within liver, lesions and zone.
         treated: Negative within the zone and the films over it.
+        left: Negative in the liver that is left if films count as liver.
         film_mm: How thick a film there is at points of the zone's surface under which one was set
             aside.
         film_at_mm: These points (LPS).
@@ -53,12 +55,13 @@ class AtCapsule:
 
     organ: Field
     treated: Field
+    left: Field
     film_mm: Float[np.ndarray, " n"]
     film_at_mm: Float[np.ndarray, "n 3"]
 
 
-def at_capsule(ablated: Mask, zone: Field, organ: Field) -> AtCapsule:
-    """Continue the zone's surface to the capsule.
+def continued_to_capsule(ablated: Mask, zone: Field, organ: Field) -> Field:
+    """The zone's field, its surface continued to the capsule.
 
     Smoothing rounds the edge where the zone's mask ends at the capsule, and leans its surface
     inwards there. So the mask is first continued beyond the capsule and smoothed again, which
@@ -81,9 +84,45 @@ def at_capsule(ablated: Mask, zone: Field, organ: Field) -> AtCapsule:
     values[nodes] = np.minimum(
         zone.values_mm[nodes], _continued(whole, _believed(whole, organ), at_mm)
     )
-    treated = Field(values, zone.grid, zone.flat_mm)
-    film_mm, film_at_mm = _films(zone, treated, organ)
-    return AtCapsule(organ=organ, treated=treated, film_mm=film_mm, film_at_mm=film_at_mm)
+    return Field(values, zone.grid, zone.flat_mm)
+
+
+def film_near(
+    at: AtCapsule, zone: Field, lesion_mm: Float[np.ndarray, "n 3"], within_mm: float
+) -> tuple[float, float, float] | None:
+    """What was set aside near a lesion.
+
+    Args:
+        at: The zone at the capsule.
+        zone: The zone's field.
+        lesion_mm: Points of the lesion's surface.
+        within_mm: Farther films do not matter to it.
+
+    Returns:
+        Volume in ml, greatest thickness and the limit there in mm; None where there is no film.
+    """
+    tree = spatial.cKDTree(lesion_mm)
+    near = tree.query(at.film_at_mm)[0] <= within_mm
+    volume_ml = _film_volume_ml(at, zone, tree, within_mm)
+    if not (near.any() and volume_ml > 0):
+        return None
+    thickest = int(np.argmax(np.where(near, at.film_mm, -np.inf)))
+    limit_mm = film_limit_mm(at.organ, at.film_at_mm[thickest][None])[0]
+    return volume_ml, float(at.film_mm[thickest]), float(limit_mm)
+
+
+def _film_volume_ml(at: AtCapsule, zone: Field, tree: Any, within_mm: float) -> float:
+    """Of organ outside the zone that counts as treated, sampled finer than voxels."""
+    grid, edge_mm = zone.grid, max(zone.grid.spacing_mm)
+    near = (at.treated.values_mm < zone.values_mm) & (np.abs(zone.values_mm) <= 2 * edge_mm)
+    near &= np.abs(at.organ.values_mm) <= FILM_MOST_MM + edge_mm
+    nodes = np.argwhere(near)
+    nodes = nodes[tree.query(grid.to_mm(nodes))[0] <= within_mm + edge_mm]
+    parts = (np.moveaxis(np.indices((FINER,) * 3), 0, -1).reshape(-1, 3) + 0.5) / FINER - 0.5
+    points = grid.to_mm((nodes[:, None] + parts).reshape(-1, 3))
+    film = (at.organ.at(points) <= 0) & (zone.at(points) > 0) & (at.treated.at(points) <= 0)
+    film[film] = tree.query(points[film])[0] <= within_mm
+    return float(film.sum()) / FINER**3 * grid.voxel_volume_ml
 
 
 def _believed(zone: Field, organ: Field) -> Float[np.ndarray, "n 3"]:
@@ -92,7 +131,7 @@ def _believed(zone: Field, organ: Field) -> Float[np.ndarray, "n 3"]:
     return points[-organ.at(points) > film_limit_mm(organ, points)]
 
 
-def _films(
+def films(
     zone: Field, treated: Field, organ: Field
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, "n 3"]]:
     """Depth and place of the zone's surface where what lies above it was set aside."""

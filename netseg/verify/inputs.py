@@ -11,18 +11,22 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import Notice, StudyRejectedError
 from netseg.domain.grid import describe, require_same_frame
 from netseg.domain.volume import Mask, Quantity
-from netseg.geometry.resample import resample_mask
+from netseg.geometry.resample import resample, resample_mask
 from netseg.verify.surface import Field, offset, window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from jaxtyping import Float
+
+    from netseg.domain.ablation import AblationZone
     from netseg.domain.grid import Grid
     from netseg.domain.volume import LabelMap, Volume
 
 ndimage: Any = scipy.ndimage  # scipy carries no types, and the guessed ones are wrong
 
 DOING = "margin check"
+HALF = 0.5  # share of a voxel from which it counts as inside
 
 
 def each(numbered: LabelMap) -> Iterator[tuple[int, Mask]]:
@@ -56,6 +60,30 @@ def onto(grid: Grid, name: str, mask: Mask, warnings: list[Notice]) -> Mask:
         )
     )
     return resample_mask(mask, grid, half_is_inside=False)  # a zone must not grow by rounding
+
+
+def zone_onto(
+    grid: Grid, zone: AblationZone, warnings: list[Notice]
+) -> tuple[Mask, Float[np.ndarray, "i j k"] | None]:
+    """The zone's voxels on the lesions' grid, and the share of each that is destroyed if known.
+
+    Raises:
+        FrameMismatchError: If the two were never registered.
+        StudyRejectedError: If shares lie outside 0 … 1 (PROBABILITY_RANGE).
+    """
+    if zone.membership is None:
+        return onto(grid, "zone", zone.mask, warnings), None
+    require_same_frame(DOING, grid, zone.membership.grid)
+    low, high = float(zone.membership.values.min()), float(zone.membership.values.max())
+    if not (low >= 0 and high <= 1):
+        raise StudyRejectedError(
+            Code.PROBABILITY_RANGE,
+            f"{DOING}: the zone's membership reaches from {low:g} to {high:g}; shares of a voxel "
+            "from 0 to 1 are expected.",
+            hint="Give probabilities or shares, not grey values or labels.",
+        )
+    there = resample(zone.membership, grid, outside=0.0).values
+    return Mask(there >= HALF, grid), there
 
 
 def require_voxels(name: str, mask: Mask) -> None:

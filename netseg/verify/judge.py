@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 
-from netseg.domain.margin import LesionMargin, MarginErrors, Verdict
+from netseg.domain.margin import CapsuleFilm, LesionMargin, MarginErrors, Verdict
 from netseg.verify import inputs, shares, wording
+from netseg.verify.capsule import film_near
 from netseg.verify.cohorts import found_at
 from netseg.verify.contraction import contraction_margins
 from netseg.verify.lesion import around_lesion, box_margin_mm
 from netseg.verify.matched import failed_gates
 from netseg.verify.places import largest_patch, surface_map, thinnest
 from netseg.verify.shells import coverage
-from netseg.verify.surface import offset, window
+from netseg.verify.surface import offset, surface_of, window
 from netseg.verify.uncertainty import draw_margins
 from netseg.verify.verdict import (
     Certainty,
@@ -86,8 +87,13 @@ class Judge:
         left = int(np.count_nonzero(lesion.inside & ~zone.inside))
         certainty = self._certainty(number, margins, smallest)
         slice_mm = max(self.image.spacing_mm)
+        unknown = self.registration is not None and self.registration.error_mm is None
         if certainty is None or (self.errors is not None and self.errors.is_nothing(number)):
             verdict = by_distance(smallest, self.required_mm, slice_mm, left)
+            if verdict is Verdict.A0 and self.errors is None and unknown:
+                verdict = (
+                    Verdict.A0_UNCERTAIN
+                )  # a distance through an unknown error certifies nothing
         else:
             verdict = by_probability(certainty, self.required_mm)
         lumen_mm = nearest_lumen_mm(margins.points_mm, self.around.lumens, self.required_mm)
@@ -110,11 +116,35 @@ class Judge:
             heat_sink_mm=None if lumen_mm is None else shares.rounded_mm(lumen_mm),
             verdict=verdict,
         )
+        found = replace(found, film=self._film(lesion, field, margins))
         if self.details:
             found = self._with_details(found, margins)
         facts = self._facts(number, lesion, warnings)
         found = replace(found, why=wording.why(facts, found))
         return found if not facts.failed_gates else _withheld(found)
+
+    def _film(
+        self, lesion: Mask, field: Field | None, margins: SurfaceMargins
+    ) -> CapsuleFilm | None:
+        """What was set aside at the capsule near a lesion, and the margin if it had not been."""
+        at = self.around.capsule
+        if at is None:
+            return None
+        film = film_near(at, self.around.zone_field, margins.points_mm, self.required_mm)
+        if film is None:
+            return None
+        counted = replace(
+            self.around, capsule=None, viable_field=at.left, viable=surface_of(at.left)
+        )
+        volume_ml, thickest_mm, limit_mm = film
+        return CapsuleFilm(
+            volume_ml=round(volume_ml, 4),
+            thickest_mm=shares.rounded_mm(thickest_mm),
+            limit_mm=shares.rounded_mm(limit_mm),
+            margin_if_counted_mm=shares.rounded_mm(
+                around_lesion(lesion, counted, field).to_viable_mm.min()
+            ),
+        )
 
     def _with_details(self, found: LesionMargin, margins: SurfaceMargins) -> LesionMargin:
         volumes = sorted({self.required_mm, *self.further_mm, *ALWAYS_MM})
@@ -162,6 +192,7 @@ class Judge:
             guard_mm=guard_mm(max(self.image.spacing_mm)),
             errors=self.errors,
             failed_gates=failed_gates(self.registration),
+            error_unknown=self.registration is not None and self.registration.error_mm is None,
         )
 
 

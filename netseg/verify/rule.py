@@ -15,11 +15,11 @@ from netseg.domain.margin import MarginErrors, MarginReport
 from netseg.domain.volume import LabelMap, Mask
 from netseg.geometry.components import components
 from netseg.verify import inputs
-from netseg.verify.capsule import at_capsule
+from netseg.verify.capsule import AtCapsule, continued_to_capsule, films
 from netseg.verify.judge import Judge
 from netseg.verify.lesion import REACH_MM, Surroundings, grown_box
 from netseg.verify.matched import registration_document
-from netseg.verify.surface import keeping_volume, smooth_field, surface_of, window
+from netseg.verify.surface import keeping_volume, part_of, smooth_field, surface_of, window
 from netseg.verify.viable import lumen_field, viable_field
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ class MarginRule:
 
         Args:
             lesions: One number per lesion, or a mask whose 26-connected parts are the lesions.
-            zone: Tissue destroyed, or expected to be, in the same frame.
+            zone: Tissue destroyed, or expected to be, in the same frame. Where it has a membership,
+                that one's level of one half is its surface, known to a fraction of a voxel.
             observed: Whether the zone was seen after the ablation. Otherwise the answer is a
                 prediction, says so, and never is A0.
             liver: The liver; then the distance to the nearest viable liver decides.
@@ -145,7 +146,7 @@ class MarginRule:
         inputs.require_voxels("ablation zone", zone.mask)
         fields = inputs.fields_of(lesion_fields or {}, numbered)
         around = self.surroundings(
-            numbered, zone.mask, liver, vessels, warnings, keep_volume=bool(fields)
+            numbered, zone, liver, vessels, warnings, keep_volume=bool(fields)
         )
         judge = Judge(
             required_mm=self.required_mm,
@@ -174,7 +175,7 @@ class MarginRule:
     def surroundings(
         self,
         numbered: LabelMap,
-        zone: Mask,
+        zone: AblationZone,
         liver: Mask | None = None,
         vessels: Mask | None = None,
         warnings: list[Notice] | None = None,
@@ -185,7 +186,7 @@ class MarginRule:
 
         Args:
             numbered: The lesions.
-            zone: Tissue destroyed.
+            zone: Tissue destroyed; by its membership where that is known.
             liver: The liver, where somebody outlined it.
             vessels: Vessel lumens, where somebody outlined them.
             warnings: Gets a notice for each mask that had to be interpolated.
@@ -197,14 +198,15 @@ class MarginRule:
             StudyRejectedError: If no voxel of the zone lies within the scan (MASK_EMPTY).
         """
         warnings = [] if warnings is None else warnings
-        ablated = inputs.onto(numbered.grid, "zone", zone, warnings)
+        ablated, share = inputs.zone_onto(numbered.grid, zone, warnings)
         inputs.require_voxels("ablation zone within the scan", ablated)
         if vessels is not None:
             vessels = inputs.onto(numbered.grid, "vessels", vessels, warnings)
         reach_mm = max(REACH_MM, self.required_mm + 5.0)
         box = grown_box(ablated, reach_mm)
         part = window(ablated, *box)
-        field = smooth_field(part)
+        share = None if share is None else part_of(share, *box)
+        field = smooth_field(part, share)
         if keep_volume:
             field = keeping_volume(field, part)
         surface = surface_of(field)
@@ -216,8 +218,16 @@ class MarginRule:
             whole = Mask(outlined.inside | (numbered.labels != 0), numbered.grid)
             near = window(whole, *box)
             organ = smooth_field(Mask(near.inside | part.inside, near.grid))
-            capsule = at_capsule(part, field, organ)
-            viable = viable_field(capsule.treated, part, near, lumens)
+            treated = continued_to_capsule(part, field, organ)
+            viable = viable_field(treated, part, near, lumens)
+            film_mm, film_at_mm = films(field, treated, organ)
+            capsule = AtCapsule(
+                organ=organ,
+                treated=treated,
+                left=viable_field(field, part, near, lumens),
+                film_mm=film_mm,
+                film_at_mm=film_at_mm,
+            )
             liver = outlined
         return Surroundings(
             zone=ablated,

@@ -61,7 +61,8 @@ def coverage(
     away = _way_out_mm(points, margins)
     near = away < farthest + step_mm
     points, away = points[near], away[near]
-    zone = _share_inside(around.zone_field.at(points), step_mm)
+    ended = around.zone_field if around.capsule is None else around.capsule.treated
+    zone = _share_inside(ended.at(points), step_mm)
     tissue = np.ones(len(points))
     if around.liver is not None:
         tissue = _within(around.liver, points)

@@ -33,7 +33,7 @@ from netseg.geometry.distance import signed_distance_mm
 from netseg.geometry.extent import bounding_box, crop
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float, Int, Shaped
 
     from netseg.domain.grid import Grid
 
@@ -126,7 +126,7 @@ class Surface:
         return table
 
 
-def smooth_field(mask: Mask) -> Field:
+def smooth_field(mask: Mask, membership: Float[np.ndarray, "i j k"] | None = None) -> Field:
     """The function whose zero level is the region's surface, negative inside.
 
     The standard deviation is half the widest voxel edge, where slices are thick, but not less than
@@ -135,6 +135,8 @@ def smooth_field(mask: Mask) -> Field:
     Args:
         mask: The region, with at least two voxels of surroundings on every side where its surface
             matters.
+        membership: Share of each voxel that is inside, 0 to 1, where that is known and at least one
+            half on `mask`. The distance is then measured to its level of one half.
 
     Returns:
         Millimetres from the surface, near it; far outside some positive number.
@@ -146,6 +148,9 @@ def smooth_field(mask: Mask) -> Field:
     start, shape = bounding_box(mask, 3 * float(spacing.max()))
     part = crop(mask, start, shape)
     distance = signed_distance_mm(part)
+    if membership is not None:
+        box = tuple(slice(a, a + n) for a, n in zip(start, shape, strict=True))
+        distance = _to_level(distance, membership[box], part.grid)
     sigma_mm = max(spacing.max() / 2, float(np.median(spacing)))
     sigma_mm = min(sigma_mm, SHARE_OF_RADIUS * -float(distance.min()))
     smooth = ndimage.gaussian_filter(
@@ -199,6 +204,24 @@ def _with_tongues_and_clefts(
     return smooth
 
 
+def _to_level(
+    distance: Float[np.ndarray, "i j k"], membership: Float[np.ndarray, "i j k"], grid: Grid
+) -> Float[np.ndarray, "i j k"]:
+    """The distance, near the surface measured to the membership's level of one half.
+
+    A voxel that the surface cuts says by its share where; voxels farther off than two edges keep
+    what the mask says.
+    """
+    surface = surface_of(Field(np.float32(0.5) - membership.astype(np.float32), grid))
+    near = np.abs(distance) <= 2 * max(grid.spacing_mm)
+    if surface.is_empty or not near.any():
+        return distance
+    way = surface.distance_mm(grid.to_mm(np.argwhere(near)))
+    found = distance.copy()
+    found[near] = np.where(membership[near] >= 0.5, -way, way)  # pyright: ignore[reportUnknownArgumentType]
+    return found
+
+
 def surface_of(field: Field) -> Surface:
     """The zero level of a field as triangles; open where the region leaves the grid."""
     import skimage.measure
@@ -219,15 +242,22 @@ def offset(part: Grid, of: Grid) -> tuple[int, int, int]:
 
 def window(mask: Mask, start: tuple[int, int, int], shape: tuple[int, int, int]) -> Mask:
     """A box of a mask that may reach beyond the image, where nothing is inside."""
-    inside: Bool[np.ndarray, "i j k"] = np.zeros(shape, np.bool_)
+    return Mask(part_of(mask.inside, start, shape), mask.grid.crop(start, shape))
+
+
+def part_of(
+    values: Shaped[np.ndarray, "i j k"], start: tuple[int, int, int], shape: tuple[int, int, int]
+) -> Shaped[np.ndarray, "a b c"]:
+    """A box of an array that may reach beyond it, where there are zeros."""
+    part = np.zeros(shape, values.dtype)
     ours: list[slice] = []
     theirs: list[slice] = []
-    for first, wanted, size in zip(start, shape, mask.grid.shape, strict=True):
+    for first, wanted, size in zip(start, shape, values.shape, strict=True):
         low, high = max(first, 0), min(first + wanted, size)
         theirs.append(slice(low, max(low, high)))
         ours.append(slice(low - first, max(low, high) - first))
-    inside[tuple(ours)] = mask.inside[tuple(theirs)]
-    return Mask(inside, mask.grid.crop(start, shape))
+    part[tuple(ours)] = values[tuple(theirs)]
+    return part
 
 
 def _to_triangles_mm(

@@ -9,10 +9,15 @@ from netseg.domain.ablation import Evidence
 from netseg.domain.margin import Verdict
 
 if TYPE_CHECKING:
-    from netseg.domain.margin import LesionMargin, MarginErrors
+    from netseg.domain.margin import CapsuleFilm, LesionMargin, MarginErrors
 
 THICK_SLICE_MM = 2.5  # above this the method's mean error exceeds 0.3 mm (margin_accuracy)
 NOTABLY_OUTSIDE = 0.05  # share of a lesion outside the liver's outline that is worth a sentence
+UNKNOWN_ERROR = (
+    "No error model, since nobody knows how exact the registration is: the probability of A0 is not "
+    "known, and the distance alone can deny A0 but not certify it. What would settle it: landmarks "
+    "that are the same in both scans."
+)
 LOWER_BOUND = "and beyond it nothing counts as ablated: the margin is a lower bound only."
 
 
@@ -32,6 +37,7 @@ class Facts:
         guard_mm: How much more than the cut-off a bare distance must be at this slice thickness.
         errors: The error model; None where there is none.
         failed_gates: Deciding checks of the registration that failed, in words.
+        error_unknown: Whether two scans were registered and nobody knows how well.
     """
 
     required_mm: float
@@ -45,6 +51,7 @@ class Facts:
     guard_mm: float
     errors: MarginErrors | None
     failed_gates: tuple[str, ...]
+    error_unknown: bool = False
 
 
 def why(facts: Facts, found: LesionMargin) -> tuple[str, ...]:
@@ -95,6 +102,8 @@ def _distances(facts: Facts, found: LesionMargin) -> list[str]:
             f"{found.smallest_margin_to_zone_mm:.2f} mm; the first decides."
         )
     ]
+    if found.film is not None:
+        sentences.append(_film(found.film))
     if facts.outside_liver > NOTABLY_OUTSIDE:
         sentences.append(
             f"{facts.outside_liver:.0%} of the lesion lies outside the liver's outline; it was "
@@ -103,8 +112,19 @@ def _distances(facts: Facts, found: LesionMargin) -> list[str]:
     return sentences
 
 
+def _film(film: CapsuleFilm) -> str:
+    return (
+        f"Set aside under the capsule near the lesion: a film of {film.volume_ml:.2f} ml, at most "
+        f"{film.thickest_mm:.1f} mm thick, between the outlines of zone, lesion and liver; up to "
+        f"{film.limit_mm:.1f} mm voxels cannot tell it from none. Were it liver that is left, the "
+        f"smallest margin would be {film.margin_if_counted_mm:.2f} mm."
+    )
+
+
 def _errors(facts: Facts, found: LesionMargin) -> list[str]:
     if facts.errors is None or found.interval_mm is None or found.p_a0 is None:
+        if facts.error_unknown:
+            return [*_thick_slices(facts, found), UNKNOWN_ERROR]
         return [
             *_thick_slices(facts, found),
             "No error model: the verdict follows the distance alone.",

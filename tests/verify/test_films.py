@@ -50,6 +50,14 @@ def test_a_film_of_half_a_voxel_is_set_aside_and_said(spacing_mm, film_voxels):
     film_mm = film_voxels * max(spacing_mm)
     found = check(on, in_ball(8, 8), spared(in_ball(14, 8), film_mm))
     assert found.smallest_margin_mm == pytest.approx(6.0, abs=0.25 + 0.1 * max(spacing_mm))
+    film = found.film
+    assert film.thickest_mm <= film.limit_mm <= max(spacing_mm)
+    # about the disc under which the lesion's surroundings of 5 mm reach the capsule, times the film
+    assert film.volume_ml == pytest.approx(film_mm * np.pi * 10.2**2 / 1000, rel=0.5)
+    assert film.margin_if_counted_mm < 0.5
+    (said,) = (s for s in found.why if "film" in s)
+    assert f"{film.volume_ml:.2f} ml" in said
+    assert f"margin would be {film.margin_if_counted_mm:.2f} mm" in said
 
 
 @pytest.mark.parametrize("spacing_mm", VOXELS_MM)
@@ -57,6 +65,7 @@ def test_tumour_left_in_a_rim_of_two_millimetres_is_residual(spacing_mm):
     found = check(oblique(spacing_mm), in_ball(8, 8), spared(in_ball(14, 8), 2.0))
     assert found.verdict is Verdict.RESIDUAL
     assert found.smallest_margin_mm == pytest.approx(-2.0, abs=0.7)
+    assert found.film is None
 
 
 @pytest.mark.parametrize("spacing_mm", VOXELS_MM)
@@ -94,3 +103,4 @@ def test_a_thin_sheet_away_from_the_capsule_is_liver(spacing_mm):
         lambda x, y, z: zone(x, y, z) & ((z > -18) | (z < -18 - thick_mm)),
     )
     assert found.smallest_margin_mm == pytest.approx(2.0, abs=0.6)
+    assert not any("film" in sentence for sentence in found.why)

@@ -178,3 +178,21 @@ def test_a_lesion_outside_the_control_scan_is_missing_among_the_carried():
     numbered, fields = carried_lesions(both, lesion, there)
     assert numbered.values == ()
     assert fields == {}
+
+
+def test_a_registration_of_unknown_error_certifies_nothing_and_says_so():
+    """The distance of 7 mm is known, how far off it is is not."""
+    unknown = registration(error_mm=None)
+    errors = A0.errors_of(unknown, zone_of(block(8, 32)))
+    (found,) = check(registration=unknown, errors=errors).lesions
+    assert found.smallest_margin_mm == 7.0
+    assert found.p_a0 is None
+    assert found.verdict is Verdict.A0_UNCERTAIN
+    assert any("nobody knows how exact the registration is" in sentence for sentence in found.why)
+
+
+def test_a_registration_of_unknown_error_can_still_deny_a0():
+    (found,) = A0.check(
+        block(15, 25), zone_of(block(12, 28)), observed=True, registration=registration(None)
+    ).lesions
+    assert found.verdict is Verdict.NOT_A0

@@ -124,7 +124,7 @@ def test_errors_made_once_more_lower_the_smallest_margin():
     assert numbered.smallest_mm == pytest.approx(7.0, abs=0.2)
     from netseg.geometry.components import components
 
-    around = A0.surroundings(components(lesion), zone)
+    around = A0.surroundings(components(lesion), zone_of(zone))
     shift_only = replace(NOTHING, registration_mm=2.0)
     draws = draw_margins(around_lesion(lesion, around), around, shift_only, 1)
     # |shift| of a Gaussian with 2 / sqrt(3) mm per axis is 1.84 mm on average.
