@@ -17,7 +17,7 @@ HERE = Path(__file__).parent
 CASES = HERE.parents[1] / "docs" / "examples" / "cases"
 RULES = load_rules()
 REPEATS = 7
-RANDOM_DOCUMENTS = 400
+RANDOM_DOCUMENTS = 2000
 
 FLAGS = (
     "extrahepatic_disease", "r0_a0_possible", "fit_for_local_treatment", "functioning",

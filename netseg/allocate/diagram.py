@@ -41,16 +41,18 @@ class Diagrams:
         bits: For each leaf one bit of its own, so that a number is a set of leaves.
         usual: The patient about whom nothing is known, once a rule set was loaded: most patients
             are near him, and what asks for nothing known has his answer.
+        prepared: Others like him, of whom one fact is known that most tables ask for.
         answered: Answers to questions about patients (see `remember`).
     """
 
     __slots__ = (
         "_choices", "_kept", "_known", "_leaves", "_named", "_places", "answered", "asks", "bits",
-        "children", "usual", "values", "variables",
+        "children", "prepared", "usual", "values", "variables",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.usual: Worlds | None = None
+        self.prepared: tuple[Worlds, ...] = ()
         self.variables: list[int] = []
         self.asks: list[int] = []
         self.children: list[tuple[int, ...]] = []

@@ -16,6 +16,8 @@ from netseg.domain.codes import Code
 from netseg.domain.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from netseg.allocate.compiled import RuleSet
 
 RULES_FOLDER = Path(__file__).parent / "rules"
@@ -94,5 +96,26 @@ def _prepare(rules: RuleSet) -> None:
     told += [*(r.holds for r in rows), *(r.holds_here for r in rows)]
     nobody.prepare(told, asked)
     rules.diagrams.usual = nobody
+    others = [nobody.elsewhere(known) for known in _events(rules)]
+    for other in others:
+        other.prepare(told, asked)
+    rules.diagrams.prepared = tuple(others)
     allocate(ClinicalFindings(), rules)
     rules.diagrams.keep()
+
+
+def _events(rules: RuleSet) -> Iterator[dict[int, frozenset[int]]]:
+    """A course, a control scan, or both: events that most tables ask for at their end."""
+    course, record = rules.variable("disease_course"), rules.variable("course_on_record")
+    result = rules.variable("ablation_result")
+    courses = [
+        {rules.index[v.name]: v.cells_named([said]) for v in (course, record)}
+        for said in course.values
+    ]
+    results = [
+        {rules.index[result.name]: result.cells_named(said)}
+        for said in (["A0"], ["not_A0"], ["A0", "not_A0"])
+    ]
+    yield from courses
+    yield from results
+    yield from (one | other for one in courses for other in results)

@@ -30,10 +30,12 @@ class Worlds:
         leaves: For the nodes met so far the leaves below them, one bit each.
         simple: For the nodes met so far their simplified diagrams.
         forms: All simplified diagrams of this patient.
+        is_prepared: Whether everything about this patient was computed when the rules were loaded.
     """
 
     __slots__ = (
-        "_base", "_changed", "_diagrams", "_unusual", "allowed", "forms", "leaves", "simple",
+        "_base", "_changed", "_diagrams", "allowed", "forms", "is_prepared", "leaves", "simple",
+        "unusual",
     )  # fmt: skip
 
     def __init__(
@@ -44,10 +46,11 @@ class Worlds:
 
         `unusual` are those that differ from the patient about whom nothing is known.
         """
+        self.is_prepared = False
         self._diagrams = diagrams
         self._base = base
         self._changed = changed
-        self._unusual = unusual
+        self.unusual = unusual
         self.allowed = allowed
         self.forms = forms
         self.leaves: dict[int, int] = diagrams.bits.copy()
@@ -62,8 +65,15 @@ class Worlds:
             return cls(diagrams, own, base=None, changed=_EVERYTHING, unusual=_EVERYTHING,
                        forms=Forms())  # fmt: skip
         pairs = zip(own, usual.allowed, strict=True)
-        changed = sum(1 << n for n, (mine, others) in enumerate(pairs) if mine != others)
-        return cls(diagrams, own, base=usual, changed=changed, unusual=changed,
+        unusual = sum(1 << n for n, (mine, others) in enumerate(pairs) if mine != others)
+        base, changed = usual, unusual
+        for other in diagrams.prepared:
+            alike = unusual & ~other.unusual
+            if alike.bit_count() < changed.bit_count() and all(
+                own[n] == other.allowed[n] for n in diagrams.places(other.unusual)
+            ):
+                base, changed = other, alike
+        return cls(diagrams, own, base=base, changed=changed, unusual=unusual,
                    forms=Forms(usual.forms))  # fmt: skip
 
     def possible(self, diagram: int) -> frozenset[Any]:
@@ -93,19 +103,25 @@ class Worlds:
         return set(needed & asks or needed)
 
     def prepare(self, told: Iterable[int], asked: Iterable[int]) -> None:
-        """Compute beforehand what others will take over.
+        """Compute beforehand what others will take over: all patients stand on prepared ones.
 
         Args:
             told: Diagrams of which somebody will want the outcomes.
             asked: Diagrams of which somebody will want to know what to ask.
         """
+        usual = self._diagrams.usual
+        if usual is None:
+            self.unusual = 0  # this is he from whom others differ
+        else:
+            self.forms = usual.forms  # one store for all who are prepared
         for diagrams, work in ((told, self.reach), (asked, self.simplify)):
             for node in sorted(self._diagrams.below(diagrams)):
                 work(node)
+        self.is_prepared = True
 
     def _question(self, diagram: int) -> tuple[Hashable, ...]:
         """What is known of the facts that a diagram asks for; who is alike in it gets its answer."""
-        odd, cells = self._diagrams.asks[diagram] & self._unusual, self.allowed
+        odd, cells = self._diagrams.asks[diagram] & self.unusual, self.allowed
         return diagram, odd, tuple([cells[n] for n in self._diagrams.places(odd)])
 
     def cells(self, variable: int) -> frozenset[int]:
@@ -115,7 +131,7 @@ class Worlds:
     def elsewhere(self, changed: Mapping[int, Iterable[int]]) -> Worlds:
         """The worlds in which some variables lie in other cells, all else equal."""
         cells, usual = list(self.allowed), self._diagrams.usual
-        differs, unusual = 0, self._unusual
+        differs, unusual = 0, self.unusual
         for variable, new in changed.items():
             own, bit = tuple(sorted(new)), 1 << variable
             if own != cells[variable]:
@@ -154,8 +170,8 @@ class Worlds:
             return node
         found = self.simple.get(node)
         if found is None and base is not None and not diagrams.asks[node] & self._changed:
-            # The usual patient makes no new forms any more: they would not be those made here.
-            found = base.simple.get(node) if base is diagrams.usual else base.simplify(node)
+            # A prepared patient makes no new forms any more: they would not be those made here.
+            found = base.simple.get(node) if base.is_prepared else base.simplify(node)
         if found is None:
             variable = diagrams.variables[node]
             below, cells = diagrams.children[node], self.allowed[variable]
