@@ -12,10 +12,16 @@ if TYPE_CHECKING:
     from netseg.pipeline.control_files import ControlFiles
 
 
+ZONE_METHODS = ("classic", "learned")
+
+
 def add_control_words(parser: argparse.ArgumentParser) -> None:
     """The options that describe a control scan, whatever a verb calls the scan itself."""
     group = parser.add_argument_group("the control scan")
     group.add_argument("--zone", metavar="MASK", help="the ablation zone, outlined by hand")
+    group.add_argument(
+        "--zone-method", choices=ZONE_METHODS, help="who outlines the zone (default: classic)"
+    )
     group.add_argument("--liver-post", metavar="MASK", help="the liver on the control scan")
     group.add_argument(
         "--landmarks", type=Path, metavar="FILE.csv",
@@ -37,6 +43,12 @@ def control_files(scan: Path, words: argparse.Namespace) -> ControlFiles:
         landmarks=words.landmarks,
         same_patient=words.same_patient,
     )
+
+
+def say_zone_method(settings: dict[str, Any], words: argparse.Namespace) -> None:
+    """Let the command line choose who outlines the zone."""
+    if words.zone_method is not None:
+        settings["zone"] = {"_target_": f"{words.zone_method}_zone"}
 
 
 def control_stations(settings: dict[str, Any], liver: Any, margin: Any) -> ControlStations:

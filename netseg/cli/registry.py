@@ -31,6 +31,7 @@ TARGETS: Mapping[str, str] = {
     "bioheat_model": "netseg.simulate:BioheatModel",
     "registration": "netseg.register.settings:RegistrationSettings",
     "classic_zone": "netseg.verify.zone:ClassicZone",
+    "learned_zone": "netseg.verify.zone_learned:LearnedZone",
     "margin_rule": "netseg.verify:MarginRule",
     "rule_set": "netseg.allocate:load_rules",
     # training

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netseg.cli.control_words import say_zone_method
 from netseg.domain.codes import Code
 from netseg.domain.errors import UsageError
 
@@ -35,6 +36,7 @@ def execute(words: argparse.Namespace) -> int:
         settings["segment"]["weights"] = str(words.weights)
     settings["clinical"] = words.clinical or settings["clinical"]
     say_control(settings["control"], words)
+    say_zone_method(settings, words)
     return run(settings, output_format=words.format)
 
 

@@ -59,7 +59,7 @@ def _from_scans(words: argparse.Namespace, settings: dict[str, Any]) -> MarginRe
 
 def _masks(words: argparse.Namespace, settings: dict[str, Any]) -> MarginReport:
     """Two masks on one grid."""
-    for name in ("liver_post", "landmarks", "same_patient"):
+    for name in ("liver_post", "landmarks", "same_patient", "zone_method"):
         if getattr(words, name):
             raise UsageError(
                 Code.CONFIG_RANGE,
@@ -94,12 +94,13 @@ def _read(
                 hint="For two masks on one grid, give --lesion MASK --zone MASK alone.",
             )
     from netseg.cli.building import build_stations
-    from netseg.cli.control_words import control_files
+    from netseg.cli.control_words import control_files, say_zone_method
     from netseg.cli.run_command import read_hints
     from netseg.study import read_study
 
     settings |= {"device": words.device, "plan": None}
     settings["control"]["scan"] = words.post
+    say_zone_method(settings, words)
     said = {"phase": None, "tracer": None, "modality": words.modality}
     hints = read_hints({**said, "liver": words.liver, "lesions": words.lesion})
     control = control_files(words.post, words).read(hints)

@@ -193,10 +193,10 @@ def _rough(
     thick = _without_threads(region, LEAK_MM / scene.spacing_mm, *seeds)
     if not thick.any():
         thick = touching(region, *seeds)
-    return _filled(thick, scene)
+    return filled(thick, scene)
 
 
-def _filled(inside: Bool[np.ndarray, "i j k"], scene: Scene) -> Bool[np.ndarray, "i j k"]:
+def filled(inside: Bool[np.ndarray, "i j k"], scene: Scene) -> Bool[np.ndarray, "i j k"]:
     """The region with its holes, also those that a needle's channel opens, and that channel."""
     radius = THREAD_MM / scene.spacing_mm
     padded = np.pad(inside, int(np.ceil(radius)) + 1)
@@ -258,7 +258,7 @@ def _settled(
         field = np.where(np.abs(distance) <= STEP_MM, level, distance).astype(np.float32)
         field[bubbles] = np.minimum(field[bubbles], -scene.spacing_mm / 2)
         new = touching((field < 0) & allowed, inside)
-        new = _filled(new, scene)
+        new = filled(new, scene)
         if not new.any():
             break
         inside = new
