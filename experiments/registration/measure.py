@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(FOLDER.parents[1]))
@@ -98,11 +99,18 @@ def summary(rows):
                 "margin_worst_mm": round(float(abs(errors).max()), 2),
                 "predicted_mm": mean(these, "predicted_mm"),
                 "true_over_predicted": round(float(np.sqrt(np.mean((true / told) ** 2))), 2),
+                "told_finds_it_rho": rank(told, true),
+                "told_finds_margin_rho": rank(told, abs(errors)),
                 "refused": sum(bool(r["failed"]) for r in these),
                 "cpu_s": mean(these, "cpu_s"),
             }
         )
     return found
+
+
+def rank(told, true):
+    """Spearman's correlation; None for fewer than four pairs."""
+    return round(float(stats.spearmanr(told, true)[0]), 2) if len(told) > 3 else None
 
 
 def mean(rows, key):
@@ -131,12 +139,17 @@ def main(argv=None):
             for engine in asked.engines:
                 rows.append(one_row(seed, kind, pair, engine))
                 print(rows[-1], flush=True)
-    asked.output.mkdir(parents=True, exist_ok=True)
-    with (asked.output / "figures.csv").open("w", newline="") as file:
+            record(rows, asked.output)
+
+
+def record(rows, folder):
+    """Write what there is after every pair: a run that is cut short is not lost."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "figures.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    (asked.output / "summary.json").write_text(json.dumps(summary(rows), indent=1) + "\n")
+    (folder / "summary.json").write_text(json.dumps(summary(rows), indent=1) + "\n")
 
 
 if __name__ == "__main__":
