@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from netseg.allocate import combine, findings_document, parse_case
@@ -123,3 +125,26 @@ def test_masks_declared_as_observed_are_no_control_scan():
     found = combine(None, None, report).post_ablation
     assert found is not None
     assert (found.evidence, found.registration_error_mm) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("others", "worst"),
+    [
+        ((Verdict.NOT_A0,), Verdict.NOT_A0),
+        ((Verdict.A0_UNCERTAIN,), Verdict.A0_UNCERTAIN),
+        ((Verdict.NOT_A0, Verdict.RESIDUAL), Verdict.RESIDUAL),
+        ((Verdict.A0,), Verdict.A0),
+    ],
+)
+def test_the_worst_lesion_speaks_for_all(others: tuple[Verdict, ...], worst: Verdict):
+    """One lesion with residual tumour is not made up for by another that is A0."""
+    reports = [
+        margin(verdict, observed=True, evidence=Evidence.CONTROL_SCAN)
+        for verdict in (Verdict.A0, *others)
+    ]
+    entries = tuple(
+        dataclasses.replace(report.lesions[0], id=n) for n, report in enumerate(reports, start=1)
+    )
+    found = combine(None, None, dataclasses.replace(reports[0], lesions=entries))
+    assert found.post_ablation is not None
+    assert found.post_ablation.verdict is worst

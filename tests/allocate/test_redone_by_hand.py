@@ -297,3 +297,52 @@ def test_every_option_stands_on_the_page_with_the_row_that_decides_it(name: str)
         if str(option.status) == "not_supported":
             assert f"<- {option.against[0].rule}" in line[0]
             assert option.against[0].text in line[0]
+
+
+LUNG = {**KNOWN, "primary": "lung", "lesions": []}
+
+
+@pytest.mark.parametrize(
+    ("facts", "months", "row"),
+    [
+        ({"ki67": 5}, (3, 6), "follow_up.low_grade"),
+        ({"ki67": 60, "differentiation": "poor"}, (2, 3), "follow_up.nec"),
+        ({"ki67": 60}, (2, 3), "follow_up.net_g3"),
+    ],
+)
+def test_intervals_after_resection_are_those_of_the_source(facts: Any, months: Any, row: str):
+    """S105: 3 to 6 months for G1 and G2, 2 to 3 for a carcinoma; NET G3 as the carcinoma."""
+    found = allocate(parse_case({**LUNG, **facts}), RULES)
+    assert str(found.route) == "surveillance"
+    assert found.follow_up is not None
+    assert found.follow_up.interval_months == months
+    trace = {step.table: [reason.rule for reason, _ in step.rows] for step in found.trace}
+    assert trace["follow_up"] == [row]
+
+
+@pytest.mark.parametrize(
+    ("facts", "is_nec"),
+    [
+        ({"ki67": 60, "differentiation": "poor"}, True),
+        ({"ki67": 60, "differentiation": "well"}, False),
+        ({"ki67": 60}, None),
+        ({"ki67": 3}, False),
+        ({"differentiation": "well"}, False),
+        ({}, None),
+    ],
+)
+def test_carcinoma_is_open_where_it_may_be_one_or_not(facts: Any, is_nec: Any):
+    assert allocate(parse_case(facts), RULES).is_nec is is_nec
+
+
+def test_what_was_superseded_or_never_recorded_is_no_change_to_wish_for():
+    """A0 and not A0 are results of a scan; "superseded" and "no record" are none."""
+    found = allocate(parse_case({**PAPERS["left_lobe_g2_pancreas"].facts}), RULES)
+    changes = [
+        c.change["post_ablation"] for c in found.counterfactuals if "post_ablation" in c.change
+    ]
+    assert changes == ["A0"]
+    found = allocate(parse_case({**PAPERS["margin_of_six_less_one"].facts}), RULES)
+    told = " ".join(str(c.change) for c in found.counterfactuals)
+    assert "superseded" not in told
+    assert "no_record" not in told
