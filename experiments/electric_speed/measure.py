@@ -116,6 +116,10 @@ class Timed:
     def way(self, *given):
         return self._call("way", *given)
 
+    def within(self, window):
+        """Seen through a window of the heat grid, where that can be."""
+        return self if self.electrodes.within(window) is not None else None
+
     def drift(self, *given):
         return self._call("drift", *given)
 
@@ -159,6 +163,7 @@ def ablation(cells, h, duration_s, controller):
         "cpu_s": round(cpu, 1), "wall_s": round(wall, 1), "electric_cpu_s": round(timed.cpu_s, 1),
         "renewals": timed.calls, "iterations": timed.electrodes.iterations,
         "steps": outcome.steps, "heat_updates": outcome.updates,
+        "mean_window": round(outcome.cell_updates / outcome.updates / cells**3, 3),
         "zone_ml": round(shape.volume_ml, 2), "balance_error": outcome.energy.balance_error,
         "threads": torch.get_num_threads(), "load": round(os.getloadavg()[0], 1),
     }  # fmt: skip

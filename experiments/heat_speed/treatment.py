@@ -1,6 +1,6 @@
 """How long does a whole treatment take?
 
-python experiments/heat_speed/treatment.py [--device mwa_generic_14g] [--power 60] [--cells 128]
+python experiments/heat_speed/treatment.py [--device mwa_generic_14g] [--power 60] [--cells 128] [--window off]
 
 The same treatment is run twice in one process: the first run pays the compilations, the second does
 not. Processor time stands beside wall time, which other work on the machine stretches.
@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
+import os
 import time
 from pathlib import Path
 
@@ -17,7 +19,7 @@ import numpy as np
 import torch
 
 from netseg.domain import AblationProtocol, Grid, PointMm
-from netseg.simulate import load_device, load_tissue
+from netseg.simulate import growing, load_device, load_tissue, solver
 from netseg.simulate.damage import damage_model
 from netseg.simulate.scene import PlacedProbe, Scene
 from netseg.simulate.scene_run import simulate_scene
@@ -33,6 +35,7 @@ def treated(given: argparse.Namespace) -> dict:
         id="A", device=device, tip_mm=PointMm(0.3, 0.1, -0.5 * device.active_length_mm),
         direction=(0.0, 0.0, 1.0), active_length_mm=device.active_length_mm,
     )  # fmt: skip
+    solver.WORTH_CELLS = math.inf if given.window == "off" else growing.WORTH_CELLS
     protocol = AblationProtocol(
         modality=device.modality, duration_s=given.seconds, power_w=given.power,
         controller="impedance" if device.modality.value == "rfa" else "constant",
@@ -47,10 +50,12 @@ def treated(given: argparse.Namespace) -> dict:
     )
     wall, used = time.perf_counter() - wall, time.process_time() - used
     return {
-        "device": given.device, "power_w": given.power, "seconds": given.seconds,
+        "device": given.device, "window": given.window, "power_w": given.power, "seconds": given.seconds,
         "cells": f"{n}^3", "spacing_mm": h, "damage": given.damage, "threads": given.threads,
         "engine": done.engine, "wall_s": round(wall, 2), "cpu_s": round(used, 2), "run": dict(done.run),
-        "mupdates_per_cpu_s": round(done.run["heat_updates"] * n**3 / used / 1e6),
+        "mean_window": round(done.run["cell_updates"] / done.run["heat_updates"] / n**3, 3),
+        "mupdates_per_cpu_s": round(done.run["cell_updates"] / used / 1e6),
+        "load": round(os.getloadavg()[0], 1),
         "balance_error": done.energy.balance_error, "volumes_ml": dict(done.volumes_ml),
         "hottest_c": round(float(done.hottest_c.max()), 1),
     }  # fmt: skip
@@ -66,6 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--spacing", type=float, default=1.0)
     parser.add_argument("--damage", nargs="+", default=["arrhenius"])
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--window", choices=("on", "off"), default="on")
     parser.add_argument("--output", type=Path)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)

@@ -42,11 +42,13 @@ class GrowingWindow:
     Attributes:
         problem: Tissue of the whole grid.
         far: What lies around.
+        applicator: What heats them, seen through the window.
         seen: The whole grid's excess temperature as it was shown last.
     """
 
     problem: Problem
     far: FarField
+    applicator: Applicator
     seen: Tensor | None = None
 
     @classmethod
@@ -72,9 +74,10 @@ class GrowingWindow:
         for coolant in problem.coolants:
             wanted.view(-1)[coolant.kernel.cells.reshape(-1)] = True
         window = Window.around(wanted)
-        if applicator.within(window) is None:
+        part = applicator.within(window)
+        if part is None:
             return None
-        return cls(problem=problem, far=FarField.around(window, problem))
+        return cls(problem=problem, far=FarField.around(window, problem), applicator=part)
 
     @property
     def window(self) -> Window:
@@ -143,6 +146,8 @@ class GrowingWindow:
         """Move sides outwards; returns the window as it was."""
         before = self.window
         self.far.reach(before.grown(sides))
+        if isinstance(self.applicator, Windowed):
+            self.applicator = self.applicator.within(self.window) or self.applicator
         return before
 
     def laid_out(

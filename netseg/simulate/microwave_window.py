@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
-from netseg.simulate.active import block_sums
+from netseg.simulate.active import block_sums, repeated
 from netseg.simulate.applicator import Deposit
 from netseg.simulate.fused import Ripening, total
 from netseg.simulate.microwave import dried_attenuation_np_m, way_np
@@ -26,6 +26,40 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Blocks:
+    """An antenna's whole grid in blocks, for tissue at baseline.
+
+    Attributes:
+        calm_np_m: Attenuation at baseline.
+        cells: How many cells each block has.
+        shells: Their mean distance from the antenna, in shells.
+        spread_1_m2: Mean over them of G exp(-2 alpha (d - d_b)), d_b that distance: times
+            exp(-2 A(d_b)) it is exactly their mean pattern.
+    """
+
+    calm_np_m: float
+    cells: Float[Tensor, "a b c"]
+    shells: Float[Tensor, "a b c"]
+    spread_1_m2: Float[Tensor, "a b c"]
+
+    @classmethod
+    def of(cls, whole: MicrowaveAntenna) -> Self:
+        """Join the cells of an antenna's grid."""
+        like = whole.spread_1_m2
+        nothing = like.new_zeros(1)
+        calm_np_m = float(
+            dried_attenuation_np_m(nothing + whole.baseline_c, nothing, whole.frequency_hz)
+        )
+        cells, steps = block_sums(torch.ones_like(like)), whole.shell + whole.share
+        shells = block_sums(steps) / cells
+        away = steps.sub_(repeated(shells, (like.shape[0], like.shape[1], like.shape[2])))
+        near = away.mul_(-2.0 * calm_np_m * whole.shell_m).exp_().mul_(like)
+        return cls(
+            calm_np_m=calm_np_m, cells=cells, shells=shells, spread_1_m2=block_sums(near) / cells
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class WindowAntenna:
     """One antenna, seen through a window.
 
@@ -35,11 +69,11 @@ class WindowAntenna:
         spread_1_m2: G of the window's cells, flat.
         shell: Index of the distance shell below each cell.
         share: How far each lies towards the next.
-        calm_np_m: Attenuation at baseline.
+        joined: The whole grid in blocks.
         calm: The sum of it over the shells' cells beyond the window.
         blocks: Flat numbers of the blocks beyond the window,
         block_cells: how many cells they have,
-        block_spread_1_m2: their mean G,
+        block_spread_1_m2: their spread,
         block_shell: shell,
         block_share: and share.
         counts: Shape of the field of blocks.
@@ -50,7 +84,7 @@ class WindowAntenna:
     spread_1_m2: Float[Tensor, "n"]
     shell: Int[Tensor, "n"]
     share: Float[Tensor, "n"]
-    calm_np_m: float
+    joined: Blocks
     calm: Float[Tensor, "s"]
     blocks: Int[Tensor, "m"]
     block_cells: Float[Tensor, "m"]
@@ -60,21 +94,22 @@ class WindowAntenna:
     counts: tuple[int, int, int]
 
     @classmethod
-    def of(cls, whole: MicrowaveAntenna, window: Window) -> Self:
-        """Cut a window out of an antenna's grid."""
+    def of(cls, whole: MicrowaveAntenna, window: Window, blocks: Blocks | None = None) -> Self:
+        """Cut a window out of an antenna's grid.
+
+        Args:
+            whole: The antenna.
+            window: The window.
+            blocks: The grid in blocks, where it is known.
+        """
+        blocks = Blocks.of(whole) if blocks is None else blocks
         spread, shell, share = (
             window.of(t).reshape(-1) for t in (whole.spread_1_m2, whole.shell, whole.share)
         )
-        like = whole.spread_1_m2
-        nothing = like.new_zeros(1)
-        calm_np_m = float(
-            dried_attenuation_np_m(nothing + whole.baseline_c, nothing, whole.frequency_hz)
-        )
         inside = shell_sums(shell, share, torch.ones_like(share), len(whole.shell_cells))
-        cells = block_sums(torch.ones_like(like))
-        outside = torch.ones_like(cells, dtype=torch.bool)
+        outside = torch.ones_like(blocks.cells, dtype=torch.bool)
         outside[window.blocks] = False
-        steps = block_sums(whole.shell + whole.share)[outside] / cells[outside]
+        steps = blocks.shells[outside]
         block_shell = steps.floor().long()
         return cls(
             whole=whole,
@@ -82,19 +117,19 @@ class WindowAntenna:
             spread_1_m2=spread,
             shell=shell,
             share=share,
-            calm_np_m=calm_np_m,
-            calm=(whole.shell_cells - inside).clamp_min(0) * calm_np_m,
+            joined=blocks,
+            calm=(whole.shell_cells - inside).clamp_min(0) * blocks.calm_np_m,
             blocks=outside.reshape(-1).nonzero()[:, 0],
-            block_cells=cells[outside],
-            block_spread_1_m2=block_sums(like)[outside] / cells[outside],
+            block_cells=blocks.cells[outside],
+            block_spread_1_m2=blocks.spread_1_m2[outside],
             block_shell=block_shell,
             block_share=steps - block_shell,
-            counts=(cells.shape[0], cells.shape[1], cells.shape[2]),
+            counts=(outside.shape[0], outside.shape[1], outside.shape[2]),
         )
 
     def within(self, window: Window | None) -> WindowAntenna | MicrowaveAntenna:
         """See `Windowed`."""
-        return self.whole.within(window)
+        return self.whole if window is None else WindowAntenna.of(self.whole, window, self.joined)
 
     def deposit(self, excess_k: Float[Tensor, "i j k"], vapour: Float[Tensor, "i j k"]) -> Deposit:
         """The pattern at this temperature, in the window's cells and in the blocks beyond."""
@@ -108,7 +143,7 @@ class WindowAntenna:
         way = way_np(mean, whole.shell_m)
         pattern = _cells(alpha, self.spread_1_m2, self.shell, self.share, way)
         beyond = _cells(
-            torch.full_like(self.block_share, self.calm_np_m), self.block_spread_1_m2,
+            torch.full_like(self.block_share, self.joined.calm_np_m), self.block_spread_1_m2,
             self.block_shell, self.block_share, way,
         ).mul_(self.block_cells)  # fmt: skip
         near = pattern.view(self.shape)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
     from torch import Tensor
 
-    from netseg.simulate.active import Window
     from netseg.simulate.applicator import Applicator
     from netseg.simulate.control import Controller
     from netseg.simulate.coolant import Coolant
@@ -135,7 +134,7 @@ def run(
         engine = "compiled" if auto else "eager"
     state = State.start(problem if growing is None else growing.part(), models, engine)
     if growing is not None:
-        _look(drive, applicator, growing, None)
+        drive.look(growing.applicator, growing.far.gained_j, None)
     outcome = Outcome(
         excess_k=state.excess_k, hottest_k=state.hottest_k, damage={}, energy=energy, trace=trace,
         engine=state.engine.name,
@@ -163,7 +162,8 @@ def run(
             if sides:
                 before = growing.widen(sides)
                 state.widen(growing, before)
-                _look(drive, applicator, growing, before)
+                relay = partial(growing.state_laid_out, before=before)
+                drive.look(growing.applicator, growing.far.gained_j, relay)
         if progress is not None:
             shown = state.excess_k if growing is None else growing.shown(state.excess_k)
             progress(now + dt, shown)
@@ -173,17 +173,6 @@ def run(
     if isinstance(applicator, Windowed):
         applicator.within(None)
     return outcome
-
-
-def _look(
-    drive: Drive, applicator: Applicator, growing: GrowingWindow, before: Window | None
-) -> None:
-    """Let generator and applicator see the window as it is now."""
-    part = applicator.within(growing.window) if isinstance(applicator, Windowed) else None
-    if part is None:
-        raise ValueError("the applicator cannot be seen through a window.")
-    relay = None if before is None else partial(growing.state_laid_out, before=before)
-    drive.look(part, growing.far.gained_j, relay)
 
 
 def _close(outcome: Outcome, state: State, growing: GrowingWindow | None) -> None:
