@@ -89,13 +89,13 @@ def cases(ex, viv):
             *b4, rfa(1272.0, power_w=vivo_w, controller="switching", pairs=PAIRS), 2.5, 30.0,
             {"volume_ml": (40.6, 16.3)}),
         "B9 continuous 715 s": (
-            *b9, rfa(715.0, power_w=ex_w, controller="constant", limit_v=60.0, limit_a=2.0), 2.5,
+            *b9, rfa(715.0, power_w=ex_w, controller="constant", limit_v=60.0, limit_a=2.0), 2.0,
             40.0, {"short_mm": (44.4, 4.1)}),
         "B9 pulsed 816 s": (
             *b9, rfa(816.0, power_w=ex_w, controller="constant", limit_v=60.0, limit_a=2.0,
-                     schedule=duty(20.0, 10.0, 816.0)), 2.5, 40.0, {"short_mm": (46.1, 5.6)}),
+                     schedule=duty(20.0, 10.0, 816.0)), 2.0, 40.0, {"short_mm": (46.1, 5.6)}),
         "B9 impedance-controlled 1062 s": (
-            *b9, rfa(1062.0, power_w=ex_w), 2.5, 40.0, {"short_mm": (51.1, 2.3)}),
+            *b9, rfa(1062.0, power_w=ex_w), 2.0, 40.0, {"short_mm": (51.1, 2.3)}),
     }  # fmt: skip
 
 
