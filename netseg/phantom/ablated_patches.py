@@ -154,9 +154,7 @@ def draw_patch(
 
 def _cut(
     scenery: Scenery, size: int, rng: np.random.Generator
-) -> tuple[
-    Float[np.ndarray, "i j k"], Bool[np.ndarray, "i j k"], Bool[np.ndarray, "i j k"]
-]:
+) -> tuple[Float[np.ndarray, "i j k"], Bool[np.ndarray, "i j k"], Bool[np.ndarray, "i j k"]]:
     """A cube around a point of the liver, turned about its slices' axis, mirrored, stretched."""
     places = np.argwhere(scenery.vessels if rng.random() < 0.2 else scenery.liver)
     if not len(places):
@@ -167,7 +165,9 @@ def _cut(
     turn = rng.uniform(-np.pi, np.pi)
     cos, sin = np.cos(turn), np.sin(turn)
     matrix = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    matrix = matrix * rng.uniform(0.8, 1.15, 3) @ np.diag((rng.choice((-1, 1)), 1, rng.choice((-1, 1))))
+    matrix = (
+        matrix * rng.uniform(0.8, 1.15, 3) @ np.diag((rng.choice((-1, 1)), 1, rng.choice((-1, 1))))
+    )
     start = middle - matrix @ np.full(3, (size - 1) / 2)
 
     def cut(values: np.ndarray, mode: str) -> np.ndarray:
@@ -249,7 +249,9 @@ def _scanned(
         at = np.clip((np.arange(size) + before - (parts - 1) / 2) / parts, 0, shape[2] - 1)
         low = np.minimum(at.astype(int), max(shape[2] - 2, 0))
         part = (at - low).astype(np.float32)
-        values = (1 - part) * values[..., low] + part * values[..., np.minimum(low + 1, shape[2] - 1)]
+        values = (1 - part) * values[..., low] + part * values[
+            ..., np.minimum(low + 1, shape[2] - 1)
+        ]
     if rng.random() < prior.windowed:
         values = np.clip(values, rng.uniform(-170.0, -20.0), rng.uniform(180.0, 260.0))
     return values
@@ -264,7 +266,7 @@ def _known_liver(
     """The liver as an outline knows it: a little too small or large, or only soft tissue."""
     if rng.random() < prior.no_liver:
         return (hu > -30.0) & (hu < 350.0)
-    wave = cloud(hu.shape, (EDGE_MM,) * 3, 16.0, rng)
+    wave = cloud(hu.shape, (EDGE_MM, EDGE_MM, EDGE_MM), 16.0, rng)
     return liver_mm < rng.normal(0.0, 0.7) + rng.uniform(0.0, 1.5) * wave
 
 

@@ -113,7 +113,7 @@ def draw_shapes(
     centre = centre.astype(np.float32)
     heated = _ablations(points, centre, radius, rng, prior)
     planned = heated.copy()
-    wave = cloud(heated.shape, (edge_mm,) * 3, float(rng.uniform(9.0, 22.0)), rng)
+    wave = cloud(heated.shape, (edge_mm, edge_mm, edge_mm), float(rng.uniform(9.0, 22.0)), rng)
     heated = heated + rng.uniform(0.0, min(prior.rough_mm, 0.15 * radius)) * wave
     zone = np.maximum(heated, liver_mm)
     if vessels.any() and rng.random() < prior.cooled:

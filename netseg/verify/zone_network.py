@@ -128,7 +128,7 @@ def network_input(
     if planned is not None:
         seed = np.maximum(seed, np.float32(PLANNED) * planned)
     stacked = np.stack((bright, seed, liver)).astype(np.float32)
-    return torch.from_numpy(np.ascontiguousarray(stacked))
+    return torch.as_tensor(np.ascontiguousarray(stacked))
 
 
 def _block(entering: int, leaving: int) -> nn.Sequential:

@@ -6,7 +6,7 @@ is put back on the control scan's voxels, kept within the liver, and refused whe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -51,7 +51,7 @@ class Found:
 
     field: Float[np.ndarray, "i j k"]
     boundary_sd_mm: float
-    values: Mapping[str, float] = field(default_factory=dict[str, float])
+    values: Mapping[str, float]
 
 
 class Outliner(Protocol):
