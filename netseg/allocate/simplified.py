@@ -95,18 +95,19 @@ class Forms:
         return found
 
     def _merge_nodes(self, first: Form, second: Form) -> Form | None:
-        tops = [LEAF if isinstance(one, int) else one.variable for one in (first, second)]
-        variable = min(tops)
-        if tops[0] == variable == tops[1]:
-            pairs = zip(first.children, second.children, strict=True)
-        elif tops[0] == variable:
-            pairs = ((child, second) for child in first.children)
-        else:
-            pairs = ((first, child) for child in second.children)
+        variable = min(LEAF if isinstance(n, int) else n.variable for n in (first, second))
+        one = _children(first, variable)
+        other = _children(second, variable)
+        width = len(one or other)
         children: list[Form] = []
-        for one, other in pairs:
-            child = self._merge(one, other)
+        for pair in zip(one or (first,) * width, other or (second,) * width, strict=True):
+            child = self._merge(*pair)
             if child is None:
                 return None
             children.append(child)
         return self.join(variable, children)
+
+
+def _children(form: Form, variable: int) -> tuple[Form, ...]:
+    """What the diagram leads to by the variable's cells; empty where it does not ask it first."""
+    return () if isinstance(form, int) or form.variable != variable else form.children
