@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from netseg.simulate.applicator import Applicator, Deposit
+    from netseg.simulate.applicator import Applicator, Deposit, State
     from netseg.simulate.control import Controller
     from netseg.simulate.enthalpy import HeatLaw
     from netseg.simulate.ledger import Ledger
@@ -122,9 +122,9 @@ class Drive:
         if laid_out is None or self.made_for is None:
             self.made_for = None
             return
-        self.made_for = laid_out(self.made_for)
+        made_for = self.made_for = laid_out(self.made_for)
         if not isinstance(applicator, ManyWays):  # whose fields stay, to be cut anew
-            self.deposits = {0: applicator.deposit(*self.made_for)}
+            self.deposits = {0: applicator.deposit(*made_for)}
 
     def _absorbed(self, way: int, cell_m3: float) -> float:
         """Watts in tissue for one watt; summed once per pattern."""
