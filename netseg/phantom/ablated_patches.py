@@ -121,7 +121,7 @@ def draw_patch(
         ValueError: If the scenery has no liver.
     """
     hu, liver, vessels = _cut(scenery, size, rng)
-    grid = Grid((size,) * 3, np.diag((EDGE_MM, EDGE_MM, EDGE_MM, 1.0)), "1.2.3")
+    grid = Grid((size, size, size), np.diag((EDGE_MM, EDGE_MM, EDGE_MM, 1.0)), "1.2.3")
     points = grid.to_mm(np.moveaxis(np.indices(grid.shape), 0, -1)).astype(np.float32)
     liver_mm = depth_mm(liver, EDGE_MM)
     shapes = draw_shapes(points, (liver_mm, vessels), rng, prior.shapes)
