@@ -63,7 +63,7 @@ def cases(ex, viv):
         "B1 cooled needle in vivo": (
             ONE, single, viv, rfa(720.0, power_w=vivo_w), 2.0, 36.0, {"short_mm": (18.0, None)}),
         "B2 cluster ex vivo 15 min": (
-            CLUSTER, short, ex, rfa(900.0, power_w=ex_w), 2.5, 48.0, {"short_mm": (47.0, 1.0)}),
+            CLUSTER, short, ex, rfa(900.0, power_w=ex_w), 2.0, 48.0, {"short_mm": (47.0, 1.0)}),
         "B2 cluster ex vivo 30 min": (
             CLUSTER, short, ex, rfa(1800.0, power_w=ex_w), 3.0, 51.0, {"short_mm": (62.0, 1.0)}),
         "B2 cluster ex vivo 45 min": (
@@ -71,13 +71,13 @@ def cases(ex, viv):
         "B2 cluster in vivo 12 min": (
             CLUSTER, short, viv, rfa(720.0, power_w=vivo_w), 2.5, 36.0, {"short_mm": (31.0, 2.0)}),
         "B3 simultaneous": (
-            *b3, rfa(720.0, power_w=ex_w), 3.0, 36.0,
+            *b3, rfa(720.0, power_w=ex_w), 2.0, 36.0,
             {"volume_ml": (22.3, 6.4), "centre_c": (41.0, 3.0)}),
         "B3 switching": (
-            *b3, rfa(720.0, power_w=ex_w, controller="switching"), 3.0, 36.0,
+            *b3, rfa(720.0, power_w=ex_w, controller="switching"), 2.0, 36.0,
             {"volume_ml": (116.4, 15.2), "centre_c": (97.0, 8.0)}),
         "B3 sequential": (
-            *b3, rfa(2160.0, power_w=ex_w, schedule=seq3), 3.0, 36.0,
+            *b3, rfa(2160.0, power_w=ex_w, schedule=seq3), 2.0, 36.0,
             {"volume_ml": (137.5, 22.2), "centre_c": (80.0, 5.0)}),
         "B4 consecutive in vivo 36 min": (
             *b4, rfa(2160.0, power_w=vivo_w, schedule=seq3), 2.5, 30.0,
