@@ -28,6 +28,7 @@ from netseg.domain.errors import (
 from netseg.domain.findings import Findings, Lesion, Lobe, MeasuredIn, SegmentSource
 from netseg.domain.grid import Grid, require_same_frame, require_same_grid
 from netseg.domain.margin import (
+    CapsuleFilm,
     CohortFinding,
     LesionMargin,
     MarginErrors,
@@ -50,6 +51,7 @@ __all__ = [
     "AblationPlan",
     "AblationProtocol",
     "AblationZone",
+    "CapsuleFilm",
     "Code",
     "CohortFinding",
     "DifferentiableAblationModel",
