@@ -29,14 +29,16 @@ def build_stations(settings: dict[str, Any]) -> Stations:
     from netseg.pipeline.judging import smallest_margin
     from netseg.segment import MasksBackend
     from netseg.segment.device import pick_device
-    from netseg.simulate import protocols
 
     device = str(pick_device(settings["device"]))
     margin = build(settings["verify"])
     segment = _segment(settings["segment"], device)
     announced = settings["control"]["scan"] is not None
-    planner = None
+    planner = ablation = None
     if settings["plan"]:
+        from netseg.simulate import protocols
+
+        ablation = build(settings["simulate"], **_on(settings["simulate"], device))
         planner = build(
             settings["plan"],
             protocols=protocols(settings["plan"]["device"]),
@@ -46,7 +48,7 @@ def build_stations(settings: dict[str, Any]) -> Stations:
         segment=segment,
         masks=MasksBackend(),
         planner=planner,
-        ablation=build(settings["simulate"], **_on(settings["simulate"], device)),
+        ablation=ablation,
         margin=margin,
         rules=build(settings["allocate"]),
         config_sha256=config_hash(settings),

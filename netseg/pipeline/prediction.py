@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 def predict_zones(
-    plan: AblationPlan | None, segmentation: Segmentation, model: AblationModel
+    plan: AblationPlan | None, segmentation: Segmentation, model: AblationModel | None
 ) -> dict[int, AblationZone]:
     """The zone of every planned ablation, each on a crop of the segmentation's grid.
 
     Args:
         plan: The proposal; None gives no zones.
         segmentation: Lesions and their grid.
-        model: Predicts one ablation at a time.
+        model: Predicts one ablation at a time; there is one where there is a plan.
 
     Returns:
         Zones by lesion id.
     """
-    if plan is None:
+    if plan is None or model is None:
         return {}
     return {a.lesion_id: model.zone(a, local_grid(a, segmentation)) for a in plan.ablations}
 

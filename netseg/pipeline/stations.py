@@ -45,7 +45,7 @@ class Stations:
         segment: Outlines liver and lesions.
         masks: Takes over where a study brings its own lesion mask.
         planner: Proposes needles; None leaves planning out.
-        ablation: Predicts what a needle destroys.
+        ablation: Predicts what a needle destroys; None where no needle is planned.
         margin: Judges how far the zone reaches beyond a lesion.
         rules: The treatment rules.
         config_sha256: Hash of the configuration all of this was built from.
@@ -57,7 +57,7 @@ class Stations:
     segment: SegmentBackend
     masks: SegmentBackend
     planner: Planner | None
-    ablation: AblationModel
+    ablation: AblationModel | None
     margin: MarginRule
     rules: RuleSet
     config_sha256: str

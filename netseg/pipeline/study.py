@@ -58,9 +58,10 @@ def process_study(
         findings = measure(study, segmentation)
     with watch.station("plan"):
         plan = None
-        if stations.planner is not None and findings.lesions:
+        planner, ablation = stations.planner, stations.ablation
+        if planner is not None and ablation is not None and findings.lesions:
             given = obstacles(segmentation.lesions.grid) if obstacles else None
-            plan = stations.planner.plan(study, segmentation, findings, stations.ablation, given)
+            plan = planner.plan(study, segmentation, findings, ablation, given)
     with watch.station("simulate"):
         zones = predict_zones(plan, segmentation, stations.ablation)
         zone = unite(zones, segmentation.lesions.grid)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from netseg.segment.lean import lean_import
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -12,7 +14,8 @@ if TYPE_CHECKING:
 
 def dynunet(filters: tuple[int, ...]) -> nn.Module:
     """nnU-Net's network with residual blocks (MONAI DynUNet)."""
-    from monai.networks.nets.dynunet import DynUNet
+    with lean_import():
+        from monai.networks.nets.dynunet import DynUNet
 
     levels = len(filters)
     if levels < 3:
@@ -31,7 +34,8 @@ def dynunet(filters: tuple[int, ...]) -> nn.Module:
 
 def segresnet(filters: tuple[int, ...]) -> nn.Module:
     """Myronenko's residual encoder-decoder with doubling features (MONAI SegResNetDS)."""
-    from monai.networks.nets.segresnet_ds import SegResNetDS
+    with lean_import():
+        from monai.networks.nets.segresnet_ds import SegResNetDS
 
     _require_doubling(filters)
     return SegResNetDS(
@@ -47,7 +51,8 @@ def segresnet(filters: tuple[int, ...]) -> nn.Module:
 
 def mednext(filters: tuple[int, ...]) -> nn.Module:
     """ConvNeXt blocks in a U (MONAI MedNeXt): the long run on a GPU, slow on a CPU."""
-    from monai.networks.nets.mednext import MedNeXt
+    with lean_import():
+        from monai.networks.nets.mednext import MedNeXt
 
     _require_doubling(filters)
     stages = len(filters) - 1
@@ -68,7 +73,8 @@ def mednext(filters: tuple[int, ...]) -> nn.Module:
 
 def unet(filters: tuple[int, ...]) -> nn.Module:
     """A plain residual U-Net (MONAI UNet) for comparisons and tests."""
-    from monai.networks.nets.unet import UNet
+    with lean_import():
+        from monai.networks.nets.unet import UNet
 
     return UNet(
         spatial_dims=3,

@@ -38,7 +38,7 @@ class Listing:
 
     smallest_ml: float = 0.05
     least_inside: float = 0.5
-    least_confidence: float = 0.5
+    least_confidence: float = 0.6
     extent: float = 0.4
 
 

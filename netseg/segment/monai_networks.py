@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from netseg.domain import Code, UsageError
+from netseg.segment.lean import lean_import
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,8 @@ def make_network(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
             f"there is no network {name!r}; there are {', '.join(NETWORKS)}.",
             hint=f"Did you mean {close[0]}?" if close else "",
         )
-    kind = getattr(import_module(NETWORKS[name]), name)
+    with lean_import():
+        kind = getattr(import_module(NETWORKS[name]), name)
     known = [p for p in inspect.signature(kind).parameters if p not in CODE]
     strange = [key for key in arguments if key not in known]
     if strange:
