@@ -320,7 +320,8 @@ def test_pulses_between_two_needles_make_a_zone_between_them(
     jsonschema.validate(zone, schema("zone"))
     assert zone["trace"]["voltage_v"] == [2250.0]
     energy = zone["energy_j"]
-    assert energy["stored"] == pytest.approx(energy["delivered"], rel=0.1)  # the rest is further out
+    # the rest is further out
+    assert energy["stored"] == pytest.approx(energy["delivered"], rel=0.1)
     assert energy["balance_error"] < 1e-4
     assert zone["trace"]["impedance_ohm"][0] == pytest.approx(
         2250 / zone["trace"]["current_a"][0], rel=1e-5
