@@ -9,7 +9,7 @@ number of classes and the length of the scan.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from netseg.segment.sampling import Axes
 
 SLAB = 16  # slices that change their voxel size at a time
+SomeNetwork = TypeVar("SomeNetwork", bound=torch.nn.Module)
 CONVOLUTIONS = (torch.nn.Conv3d, torch.nn.ConvTranspose3d)
 
 
@@ -166,7 +167,7 @@ def in_bf16(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=runs_bf16(device))
 
 
-def prepared(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+def prepared(network: SomeNetwork, device: torch.device) -> SomeNetwork:
     """A network on its device, ready to predict, in the layout and type its convolutions work in.
 
     Where bf16 is used, `in_bf16` would round the convolutions' weights for every patch anew; they are
@@ -177,5 +178,5 @@ def prepared(network: torch.nn.Module, device: torch.device) -> torch.nn.Module:
         if isinstance(part, CONVOLUTIONS):
             if runs_bf16(device):
                 part.to(torch.bfloat16)
-            part.to(memory_format=torch.channels_last_3d)
+            part.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
     return network
