@@ -80,9 +80,9 @@ def test_a_sure_yes_and_a_sure_no_are_no_lesion():
 
 
 def test_the_threshold_is_the_mean_of_the_members_thresholds():
-    members = Says(0.55, cut=0.5), Says(0.55, cut=0.7)
+    members = Says(0.65, cut=0.6), Says(0.65, cut=0.8)
     assert asked(*members).lesions.values == ()
-    assert asked(members[0], Says(0.55, cut=0.58)).lesions.values == (1,)
+    assert asked(members[0], Says(0.65, cut=0.68)).lesions.values == (1,)
 
 
 @pytest.mark.parametrize(
