@@ -8,7 +8,6 @@ import pytest
 
 from netseg.segment.blocks import returned_when_freed
 
-
 RESIDENT = """
 from pathlib import Path
 import numpy as np
