@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netseg.domain.codes import Code
@@ -12,14 +10,11 @@ from netseg.domain.errors import StudyRejectedError, UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from pathlib import Path
 
     from netseg.domain import Study
     from netseg.domain.comparison import Comparison, LesionCourse
     from netseg.findings.course import Criteria
-
-
-_MEANING = re.compile(r":[^:/]*$")
-"""What a mask's numbers mean, behind its path: "lesions.nii.gz:instances"."""
 
 
 def execute(words: argparse.Namespace) -> int:
@@ -48,9 +43,11 @@ def execute(words: argparse.Namespace) -> int:
 
 def _require_there(words: argparse.Namespace) -> None:
     """Refuse before anything is read; of six paths the reader of one cannot say which it was."""
+    from netseg.study.masks import mask_file
+
     for option in ("first", "second", "lesions1", "lesions2", "liver1", "liver2"):
         said = getattr(words, option)
-        if said is not None and not Path(_MEANING.sub("", str(said))).exists():
+        if said is not None and not mask_file(str(said)).exists():
             raise StudyRejectedError(
                 Code.NO_INPUT,
                 f"--{option} {said}: there is no such file or folder.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from netseg.export.document import SCHEMA_VERSION
@@ -86,14 +87,7 @@ def _spot(spot: Spot | None) -> dict[str, Any] | None:
 
 
 def _film(film: CapsuleFilm | None) -> dict[str, float] | None:
-    if film is None:
-        return None
-    return {
-        "volume_ml": film.volume_ml,
-        "thickest_mm": film.thickest_mm,
-        "limit_mm": film.limit_mm,
-        "margin_if_counted_mm": film.margin_if_counted_mm,
-    }
+    return None if film is None else asdict(film)
 
 
 def _map(seen: SurfaceMap | None) -> dict[str, Any] | None:

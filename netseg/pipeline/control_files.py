@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netseg.domain import Code, GridMismatchError, PointMm, UsageError
 from netseg.pipeline.control import ControlScan
 from netseg.study import read_study
-from netseg.study.masks import read_mask
+from netseg.study.masks import mask_file, read_mask
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from netseg.domain import Mask, Study
     from netseg.study import ReadHints
 
@@ -61,8 +62,7 @@ class ControlFiles:
     @property
     def paths(self) -> tuple[Path, ...]:
         """Every file and folder that is read."""
-        masks = [Path(m) for m in (self.zone, self.liver) if m]
-        files = [m if m.exists() else Path(str(m).rsplit(":", 1)[0]) for m in masks]
+        files = [mask_file(str(spec)) for spec in (self.zone, self.liver) if spec]
         return (self.scan, *files, *([self.landmarks] if self.landmarks else []))
 
 

@@ -18,7 +18,7 @@ from netseg.pipeline.output import kept_row, write_plan, write_segmentation, wri
 from netseg.pipeline.stopwatch import Stopwatch
 from netseg.pipeline.study import process_study
 from netseg.study import read_study
-from netseg.study.masks import read_instances
+from netseg.study.masks import mask_file, read_instances
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,8 +89,8 @@ class WholeWay:
         return StudyOutcome(case_id=found.case_id, state=state, warnings=result.warnings, row=row)
 
     def _fingerprint(self, found: FoundStudy, case: ClinicalFindings | None) -> str:
-        masks = [m for m in (self.hints.liver, self.hints.lesions, self.hints.spleen) if m]
-        files = [Path(m.rsplit(":", 1)[0]) if not Path(m).exists() else Path(m) for m in masks]
+        masks = (self.hints.liver, self.hints.lesions, self.hints.spleen)
+        files = [mask_file(spec) for spec in masks if spec]
         made_with = (self.stations.config_sha256, repr(case), repr(self.hints), repr(self.control))
         seen = () if self.control is None else self.control.paths
         return fingerprint([found.path, *files, *seen], *made_with)

@@ -29,7 +29,7 @@ from netseg.segment.couinaud_card import SegmentsCard
 from netseg.segment.couinaud_network import SEGMENTS
 from netseg.segment.orient import Orientation
 from netseg.segment.parameters import set_parameters
-from netseg.segment.weights_file import load_with_card
+from netseg.tensor.weights_file import load_with_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from netseg.domain import Code, EnvironmentFaultError
 from netseg.segment.couinaud_network import SegmentsSpec
+from netseg.tensor.weights_file import card_document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,15 +50,7 @@ class SegmentsCard:
         Raises:
             EnvironmentFaultError: If it is not there or is not a card for segments.
         """
-        if not path.is_file():
-            raise EnvironmentFaultError(
-                Code.WEIGHTS_MISSING,
-                f"the model card {path.name} is not beside the weights.",
-                file=path.name,
-                hint="Copy both files; the card says which network and checksum to expect.",
-            )
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+        with card_document(path) as document:
             network = document["network"]
             i, j, k = (int(n) for n in network["patch"])
             return cls(
@@ -76,13 +67,6 @@ class SegmentsCard:
                 lobe_power=float(document["lobe_power"]),
                 about=document.get("about", {}),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise EnvironmentFaultError(
-                Code.CORRUPT_CHECKPOINT,
-                f"the model card cannot be read: {type(error).__name__} {error}.",
-                file=path.name,
-                hint="Take the card that was exported together with the weights.",
-            ) from error
 
     def to_document(self) -> dict[str, Any]:
         """The card as JSON types."""

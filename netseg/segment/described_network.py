@@ -15,7 +15,7 @@ from netseg.segment.monai_networks import make_network
 from netseg.segment.norms import keep_layout
 from netseg.segment.streaming import Sweep, brought_down, in_bf16, prepared
 from netseg.segment.wanted import channels_of
-from netseg.segment.weights_file import load_with_card
+from netseg.tensor.weights_file import load_with_card
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

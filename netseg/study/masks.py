@@ -116,6 +116,12 @@ def read_labels(spec: str, on: Grid | None = None) -> LabelMap:
     return LabelMap(kept.astype(labels.labels.dtype), labels.grid)
 
 
+def mask_file(spec: str) -> Path:
+    """The file that a mask argument names, whether or not it is there; what its suffix means aside."""
+    whole = Path(spec)
+    return whole if whole.exists() else Path(spec.rsplit(":", 1)[0])
+
+
 def _parsed(spec: str) -> tuple[Path, str]:
     """The file and the suffix of a mask argument; a file whose whole name exists has no suffix."""
     found = _SUFFIX.search(spec)

@@ -1,1 +1,1 @@
-"""The torch twins of `netseg.geometry`, tested against it."""
+"""Tensors: the torch twins of `netseg.geometry`, tested against it, and files that hold weights."""

@@ -1,23 +1,25 @@
-"""The weights of the zone network and their card: what is accepted, and what is refused by name."""
+"""The weights of the zone network and their card."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from netseg.domain.codes import Code
-from netseg.domain.errors import EnvironmentFaultError
+import torch
+from safetensors.torch import load
+
+from netseg.tensor.weights_file import card_document, load_with_card
 from netseg.verify.zone_network import ZoneNetworkSpec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from torch import Tensor, nn
+    import numpy as np
+    from torch import nn
 
 SHIPPED = Path(__file__).parent / "weights" / "zone.safetensors"
+BY_CONTRAST = "Outline by contrast (zone._target_=classic_zone), or reinstall netseg."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +59,7 @@ class ZoneCard:
         Raises:
             EnvironmentFaultError: If it is not there or is not a card for zones.
         """
-        if not path.is_file():
-            raise EnvironmentFaultError(
-                Code.WEIGHTS_MISSING,
-                f"the model card {path.name} is not beside the weights.",
-                file=path.name,
-                hint="Copy both files; the card says which network and checksum to expect.",
-            )
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+        with card_document(path) as document:
             network = document["network"]
             return cls(
                 name=str(document["name"]),
@@ -80,13 +74,11 @@ class ZoneCard:
                 sd_floor_mm=float(document["sd_floor_mm"]),
                 about=document.get("about", {}),
             )
-        except (KeyError, TypeError, ValueError) as error:
-            raise EnvironmentFaultError(
-                Code.CORRUPT_CHECKPOINT,
-                f"the model card cannot be read: {type(error).__name__} {error}.",
-                file=path.name,
-                hint="Take the card that was exported together with the weights.",
-            ) from error
+
+    @property
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every tensor by its name: the network's own, of which the card says the sizes."""
+        return {name: tuple(t.shape) for name, t in self.spec.build().state_dict().items()}
 
     def to_document(self) -> dict[str, Any]:
         """The card as JSON types."""
@@ -115,75 +107,12 @@ def load_zone_weights(path: Path) -> tuple[ZoneCard, nn.Module]:
         EnvironmentFaultError: WEIGHTS_MISSING, UNSAFE_CHECKPOINT, CORRUPT_CHECKPOINT,
             ARCHITECTURE_MISMATCH or NON_FINITE_WEIGHTS.
     """
-    data = _bytes_of(path)
-    card = ZoneCard.read(path.with_suffix(".json"))
-    met = hashlib.sha256(data).hexdigest()
-    if met != card.sha256:
-        raise EnvironmentFaultError(
-            Code.CORRUPT_CHECKPOINT,
-            f"checksum {met[:12]}… is not the {card.sha256[:12]}… of the model card.",
-            file=path.name,
-            detail={"expected": card.sha256, "found": met},
-            hint="Copy weights and card again from one source.",
-        )
-    tensors = _parsed(path, data)
+    card, tensors = load_with_card(path, ZoneCard.read, parse=_in_fp32, otherwise=BY_CONTRAST)
     network = card.spec.build()
-    _require_layout(path, card, tensors, network.state_dict())
-    network.load_state_dict(tensors)
+    network.load_state_dict({name: torch.as_tensor(values) for name, values in tensors.items()})
     return card, network.eval()
 
 
-def _bytes_of(path: Path) -> bytes:
-    if path.suffix != ".safetensors":
-        raise EnvironmentFaultError(
-            Code.UNSAFE_CHECKPOINT,
-            f"only safetensors files are read; got {path.name}.",
-            file=path.name,
-            hint="Convert it where you trust it: safetensors.torch.save_file(state, FILE).",
-        )
-    if not path.is_file():
-        raise EnvironmentFaultError(
-            Code.WEIGHTS_MISSING,
-            f"there is no weights file {path.name} for ablation zones.",
-            file=path.name,
-            hint="Outline by contrast (zone._target_=classic_zone), or reinstall netseg.",
-        )
-    return path.read_bytes()
-
-
-def _parsed(path: Path, data: bytes) -> dict[str, Tensor]:
-    import safetensors
-    from safetensors.torch import load
-
-    try:
-        tensors = load(data)
-    except (safetensors.SafetensorError, json.JSONDecodeError, KeyError) as error:
-        raise EnvironmentFaultError(
-            Code.CORRUPT_CHECKPOINT,
-            f"the file cannot be read as safetensors ({error}).",
-            file=path.name,
-            hint="It was cut off or changed; copy it again.",
-        ) from error
-    broken = [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]
-    if broken:
-        raise EnvironmentFaultError(
-            Code.NON_FINITE_WEIGHTS,
-            f"{len(broken)} tensors hold NaN or infinite numbers, {broken[0]} first.",
-            file=path.name,
-            hint="The training diverged; export an earlier checkpoint.",
-        )
-    return {name: tensor.float() for name, tensor in tensors.items()}
-
-
-def _require_layout(
-    path: Path, card: ZoneCard, met: Mapping[str, Tensor], expected: Mapping[str, Tensor]
-) -> None:
-    other = sorted(set(met) ^ set(expected))
-    other += sorted(n for n in set(met) & set(expected) if met[n].shape != expected[n].shape)
-    if other:
-        raise EnvironmentFaultError(
-            Code.ARCHITECTURE_MISMATCH,
-            f"{len(other)} tensors are not those of {card.name}; {other[0]} first.",
-            file=path.name,
-            hint="Use the weights together with the card they were exported with.",
-        )
+def _in_fp32(data: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file; numpy has no bf16."""
+    return {name: tensor.float().numpy() for name, tensor in load(data).items()}
