@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from netseg.allocate.explain import staging_lines
 from netseg.domain.allocation import OptionStatus
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def card_html(allocation: Allocation, doubt: Sensitivity | None = None) -> str:
         _list("Ask", (f"{f}: decides {', '.join(why)}" for f, why in a.ask_because.items())),
         _list("Another route if", (f"{_facts(c.change)}: {c.route}" for c in a.counterfactuals)),
         _doubt(doubt),
-        _list("Staging record", (f"{k}: {v}" for k, v in a.staging.items() if v is not None)),
+        _list("Staging record", staging_lines(a)),
         _list("Mind", (f.text for f in a.flags)),
         f"<footer>{escape(f'{a.caveat} Rules {a.rules_id}, {a.rules_sha256[:16]}.')}</footer>",
     ]

@@ -31,7 +31,7 @@ def explain(allocation: Allocation) -> str:
         _follow_up(allocation),
         _block("What else would lead elsewhere", (
             f"{_facts(c.change)} -> {c.route}" for c in allocation.counterfactuals)),
-        _block("Staging record", _staging_lines(allocation)),
+        _block("Staging record", staging_lines(allocation)),
         _block("Mind", (
             f"{f.id}: {f.text}{f' [{f.sentence}]' if f.sentence else ''}" for f in allocation.flags)),
         _colophon(allocation),
@@ -46,7 +46,7 @@ def _colophon(a: Allocation) -> str:
     )
 
 
-def _staging_lines(a: Allocation) -> Iterable[str]:
+def staging_lines(a: Allocation) -> Iterable[str]:
     """Known entries of the staging record, and the names of the unknown ones."""
     known = {k: v for k, v in a.staging.items() if v is not None}
     yield from (f"{name} = {_staged(value)}" for name, value in known.items())

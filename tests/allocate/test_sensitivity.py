@@ -214,3 +214,18 @@ def test_the_command_writes_the_card_as_a_page_that_loads_nothing(tmp_path: Path
     assert "<li>ki67: decides route, " in page
     assert "&lt;script&gt;alert(1)" in page
     assert not {word for word in ("<script", "<link", "<img", "src=", "http:") if word in page}
+
+
+def test_the_card_writes_the_staging_record_as_a_reader_does():
+    case = parse_case(
+        {
+            "primary": "small_intestine",
+            "extrahepatic_disease": False,
+            "lesions": [{"id": 1, "segment": "VI", "diameter_cm": 2.4}],
+        }
+    )
+    card = card_html(allocate(case, RULES))
+    assert "liver_metastases = count 1, largest_cm 2.4" in card
+    assert "metastases_elsewhere = false" in card
+    assert "{&#x27;" not in card
+    assert "False" not in card
