@@ -1,9 +1,12 @@
 """A group norm with one channel per group is an instance norm that keeps the memory layout."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
 
+from netseg.segment import norms
 from netseg.segment.networks import NetworkSpec
 from netseg.segment.norms import keep_layout
 from netseg.segment.streaming import prepared
@@ -62,3 +65,38 @@ def test_rounding_convolutions_once_changes_nothing(monkeypatch):
     assert network[0].weight.dtype == torch.bfloat16
     assert network[1].weight.dtype == torch.float32
     torch.testing.assert_close(after, before, rtol=0.0, atol=0.0)
+
+
+@pytest.mark.parametrize("layout", [torch.channels_last_3d, torch.contiguous_format])
+def test_the_gradient_is_that_of_differences(layout, monkeypatch):
+    monkeypatch.setattr(norms, "PIECE", 20)  # pieces of ten voxels, the last one of seven
+    norm = norms.ChannelNorm(2, 2).double()
+    x = torch.randn(2, 2, 3, 3, 3, dtype=torch.float64, generator=torch.manual_seed(1))
+    x = x.contiguous(memory_format=layout).requires_grad_()
+    weight = torch.tensor([1.5, -0.7], dtype=torch.float64, requires_grad=True)
+    bias = torch.tensor([0.1, 0.2], dtype=torch.float64, requires_grad=True)
+
+    def normed(x, weight, bias):
+        return torch.func.functional_call(norm, {"weight": weight, "bias": bias}, (x,))
+
+    assert torch.autograd.gradcheck(normed, (x, weight, bias))
+
+
+def test_a_trained_network_gets_the_gradient_of_instance_norms():
+    torch.manual_seed(2)
+    usual = nn.Sequential(nn.Conv3d(1, 8, 3), nn.InstanceNorm3d(8, affine=True), nn.Conv3d(8, 1, 3))
+    kept = keep_layout(copy.deepcopy(usual)).to(memory_format=torch.channels_last_3d)
+    x = torch.randn(1, 1, 12, 12, 12)
+    for network in (usual, kept):
+        network(x.contiguous(memory_format=torch.channels_last_3d)).square().sum().backward()
+    for a, b in zip(usual.parameters(), kept.parameters(), strict=True):
+        assert a.grad is not None
+        assert b.grad is not None
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-4)
+
+
+def test_no_gradient_goes_through_a_gradient():
+    x = torch.randn(1, 2, 3, 3, 3, requires_grad=True)
+    (slope,) = torch.autograd.grad(norms.ChannelNorm(2, 2)(x).pow(3).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        slope.sum().backward()
