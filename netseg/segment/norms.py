@@ -73,12 +73,12 @@ class _Normed(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(
-        ctx: Any, grad: torch.Tensor
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - the decorator's type is narrower
+        ctx: Any, *grad_outputs: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
         x, weight, mean, scale = ctx.saved_tensors
         batch, channels = x.shape[:2]
-        rows, above = _channels_last(x), _channels_last(grad)
+        rows, above = _channels_last(x), _channels_last(grad_outputs[0])
         back = torch.empty_like(rows)
         of_weight, of_bias = torch.zeros_like(weight), torch.zeros_like(weight)
         for b in range(batch):
