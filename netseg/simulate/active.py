@@ -126,6 +126,7 @@ class Sides:
         block: Flat number of the block beyond; -1 for the border of the grid, held at zero.
         near: Flat numbers of the eight blocks around the centre of the cell beyond,
         share: and their weights in its value; zero at the border of the grid.
+        inner: How many have a block beyond: the first ones.
     """
 
     cells: Int[Tensor, "m"]
@@ -133,6 +134,7 @@ class Sides:
     block: Int[Tensor, "m"]
     near: Int[Tensor, "m 8"]
     share: Float[Tensor, "m 8"]
+    inner: int
 
     @classmethod
     def of(cls, window: Window, operator: Diffusion) -> Sides:
@@ -156,6 +158,7 @@ class Sides:
                 places.append(torch.stack([g.reshape(-1) for g in grid]))
         place = torch.cat(places, 1) if places else numbers.new_zeros((3, 0))
         block, near, share = _blocks_at(place, window.shape, like)
+        inner = len(block)
         if operator.outer is not None:
             border = operator.outer[window.slices].reshape(-1)
             held = border.nonzero()[:, 0]
@@ -170,11 +173,13 @@ class Sides:
             block=block,
             near=near,
             share=share,
+            inner=inner,
         )
 
     def values(self, blocks: Float[Tensor, "a b c"]) -> Float[Tensor, "m"]:
         """A field of blocks at the centre of the cell beyond each side, by linear interpolation."""
-        return (blocks.reshape(-1)[self.near] * self.share).sum(1)
+        around = blocks.reshape(-1).index_select(0, self.near.view(-1))
+        return around.view(self.near.shape).mul_(self.share).sum(1)
 
 
 def _blocks_at(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Self
 
 import torch
 
+from netseg.simulate.dying import Dying
 from netseg.simulate.engine import engine_for
 from netseg.simulate.fused import FusedStep
-from netseg.simulate.hot import BoxedLaw, Dying, HotBox
+from netseg.simulate.hot import BoxedLaw, HotBox
 from netseg.simulate.renewing import Blood, Renewing
 from netseg.simulate.stepping import stages_for
 
@@ -61,9 +62,13 @@ class State:
         """Everything at baseline, carried by the engine of a name."""
         heat = torch.zeros_like(problem.capacity_j_m3k)
         box = HotBox(shape=(heat.shape[0], heat.shape[1], heat.shape[2]))
-        law = BoxedLaw(law=problem.conduction.law, box=box)
+        dying = Dying.start(models, box, problem.baseline_c, heat)
+        given = problem.conduction.law
+        warm = dying.box if dying.holds_all_changes(given) else None
+        law = BoxedLaw(law=given, box=box, warm=warm)
         own = replace(problem.conduction, law=law, diffusion=problem.conduction.diffusion.copy())
         carrier, own = engine_for(engine, own, law, steps=1)
+        dying.compiled = isinstance(carrier, FusedStep)
         return cls(
             problem=replace(problem, conduction=own),
             engine=carrier,
@@ -71,10 +76,8 @@ class State:
             excess_k=heat.clone(),
             hottest_k=heat.clone(),
             equation=Renewing(conduction=own, box=box),
-            blood=Blood(rate_1_s=problem.perfusion_1_s, box=box),
-            dying=Dying.start(
-                models, box, problem.baseline_c, heat, compiled=isinstance(carrier, FusedStep)
-            ),
+            blood=Blood(rate_1_s=problem.perfusion_1_s, box=dying.box),
+            dying=dying,
             law=law,
         )
 
@@ -96,7 +99,7 @@ class State:
         Returns:
             How often conduction was evaluated.
         """
-        box, cell_m3 = self.dying.box, self.problem.cell_m3
+        box, cell_m3 = self.law.box, self.problem.cell_m3
         conduction = self.equation.at(self.heat_k, self.excess_k)
         stages = stages_for(dt, self.equation.limit_s / self.law.steepest(self.highest_k))
         for sink in self.problem.sinks:
@@ -115,15 +118,14 @@ class State:
         self.highest_k = float(box.of(self.heat_k).max()) if not box.is_empty else 0.0
         if not math.isfinite(taken + lost):
             self.highest_k = math.nan
-        self.dying.advance(before, self.excess_k, dt)
-        if not box.is_empty:
-            changed = self.law.law.vapour(box.of(self.heat_k))
-            self.blood.stop(self.dying.perfused() * (1.0 - changed))
+        flowing = self.dying.advance(before, self.excess_k, self.heat_k, self.law.law, dt)
+        if flowing is not None:
+            self.blood.stop(flowing)
         return stages
 
     def remember_hottest(self, *, every_cell: bool) -> None:
         """Keep each cell's highest temperature: at once in the box, now and then outside it."""
-        box = self.dying.box
+        box = self.law.box
         if every_cell:
             torch.maximum(self.hottest_k, self.excess_k, out=self.hottest_k)
         elif not box.is_empty:
@@ -140,25 +142,11 @@ class State:
         heat = growing.laid_out(self.heat_k, before)
         excess = growing.laid_out(self.excess_k, before)
         hottest = growing.laid_out(self.hottest_k, before, growing.far.hottest_k)
-        box, dying, flowing = self.dying.box, self.dying, self.blood.flowing
         compiled = isinstance(self.engine, FusedStep)
-        fresh = State.start(growing.part(), dying.models, "compiled" if compiled else "eager")
+        fresh = State.start(growing.part(), self.dying.models, "compiled" if compiled else "eager")
         at = before.within(growing.window)
-        new = fresh.dying.box
-        new.low, new.high = (
-            [edge + s.start for edge, s in zip(edges, at, strict=True)]
-            if not box.is_empty
-            else [0, 0, 0]
-            for edges in (box.low, box.high)
-        )
-        fresh.dying.inside, fresh.dying.outside = dying.inside, dying.outside
-        if dying.known is not None:
-            i, j, k = (
-                slice(s.start + a.start, s.stop + a.start)
-                for s, a in zip(dying.known, at, strict=True)
-            )
-            fresh.dying.known = (i, j, k)
-        fresh.blood.flowing = flowing
+        fresh.dying.resume(self.dying, at)
+        fresh.blood.flowing = self.blood.flowing
         fresh.equation.resume(self.equation, at, lambda field: growing.laid_out(field, before))
         self.problem, self.engine, self.law = fresh.problem, fresh.engine, fresh.law
         self.equation, self.blood, self.dying = fresh.equation, fresh.blood, fresh.dying

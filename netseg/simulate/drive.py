@@ -9,7 +9,7 @@ import torch
 
 from netseg.simulate.applicator import ManyWays
 from netseg.simulate.control import Memory, Reading
-from netseg.simulate.hot import BoxedLaw
+from netseg.simulate.hot import BoxedLaw, HotBox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,7 +90,6 @@ class Drive:
     ) -> Tensor:
         """Heat in W/m3 for one step: the generator's and the coolant's."""
         energy = self.energy
-        shape = (excess.shape[0], excess.shape[1], excess.shape[2])
         power = self._power_w(problem, heat, excess, now, dt)
         if power:
             deposit = self._deposit(self.memory.way)
@@ -103,7 +102,9 @@ class Drive:
         if now < self.timing.duration_s - 1e-9:
             for coolant in problem.coolants:
                 drawn = coolant.link_w_k * (coolant.kernel.feel(excess) - coolant.excess_k)
-                source.sub_(coolant.kernel.spread(drawn, shape), alpha=1.0 / problem.cell_m3)
+                source.sub_(
+                    coolant.kernel.spread(drawn, _shape(excess)), alpha=1.0 / problem.cell_m3
+                )
                 energy.coolant += float(drawn.sum(dtype=torch.float64)) * dt
         return source
 
@@ -203,20 +204,35 @@ class Drive:
 
     def _has_moved(self, excess: Tensor, heat: Tensor, law: HeatLaw) -> bool:
         """Whether the tissue is no longer what the patterns were made for."""
-        before, box = self.made_for, None
+        made, box, warm = self.made_for, None, None
         if isinstance(law, BoxedLaw):
-            law, box = law.law, law.box
-        if before is None or (box is not None and box.is_empty):
-            return before is None
-        if box is not None:
-            before = box.of(before[0]), box.of(before[1])
-            excess, heat = box.of(excess), box.of(heat)
-        after = excess, law.vapour(heat)
+            law, box, warm = law.law, law.box, law.warm
+        if made is None or (box is not None and box.is_empty):
+            return made is None
         if isinstance(self.applicator, ManyWays):
+            now, before = (excess, law.vapour(heat)), made
             given = self._deposit(self.memory.way).per_watt_m3
-            given = given if box is None else box.of(given)
-            return self.applicator.drift(before, after, given) >= self.timing.refresh_load
-        return (
-            float((after[0] - before[0]).abs().max()) >= self.timing.refresh_k
-            or float((after[1] - before[1]).abs().max()) >= self.timing.refresh_vapour
-        )
+            if box is not None:
+                now, before = (box.of(excess), law.vapour(box.of(heat))), _part(made, box)
+                given = box.of(given)
+            return self.applicator.drift(before, now, given) >= self.timing.refresh_load
+        cells, water = box or HotBox.whole(_shape(heat)), warm or box or HotBox.whole(_shape(heat))
+        if _largest(cells.of(excess) - cells.of(made[0])) >= self.timing.refresh_k:
+            return True
+        if water.is_empty:
+            return False
+        lost = law.vapour(water.of(heat)).sub_(water.of(made[1]))
+        return _largest(lost) >= self.timing.refresh_vapour
+
+
+def _part(state: State, box: HotBox) -> State:
+    return box.of(state[0]), box.of(state[1])
+
+
+def _shape(field: Tensor) -> tuple[int, int, int]:
+    return field.shape[0], field.shape[1], field.shape[2]
+
+
+def _largest(change: Tensor) -> float:
+    low, high = change.aminmax()
+    return max(-float(low), float(high))

@@ -66,6 +66,7 @@ class FarField:
     known_s: float = 0.0
     felt_k: tuple[Tensor, Tensor] | None = None
     _conduction: Conduction = field(init=False)
+    _pushed: Tensor | None = None
 
     def __post_init__(self) -> None:
         """Cut the blocks off from the window: what passes its sides is given to them."""
@@ -110,7 +111,7 @@ class FarField:
             inverse_capacity=torch.where(out, 1.0 / self.capacity, 0.0),
             law=PhaseLaw(),
         )
-        self.felt_k = None
+        self.felt_k = self._pushed = None
 
     def felt(self) -> Float[Tensor, "m"]:
         """Temperature beyond each side, as it will be halfway to the next renewal."""
@@ -119,6 +120,12 @@ class FarField:
             self.felt_k = now, now
         now, before = self.felt_k
         return torch.lerp(before, now, 1.5)
+
+    def pushed(self) -> Float[Tensor, "m"]:
+        """What the sides bring at that temperature, W/m3 per side; the same until the renewal."""
+        if self._pushed is None:
+            self._pushed = self.sides.link * self.felt()
+        return self._pushed
 
     def take(
         self, before_k: Tensor, after_k: Tensor, pushed: Tensor, lost: float, dt: float
@@ -135,15 +142,13 @@ class FarField:
         sides, cell_m3 = self.sides, self.problem.cell_m3
         if len(sides.cells) == 0:
             return lost * cell_m3
-        here = before_k.reshape(-1)[sides.cells] + after_k.reshape(-1)[sides.cells]
-        through = (0.5 * here * sides.link).sub_(pushed)
-        missing = lost - dt * float(pushed.sum(dtype=torch.float64))
-        missing -= dt * float(through.sum(dtype=torch.float64))  # of the mean over the step
-        through.add_(missing / (dt * len(through))).mul_(dt * cell_m3)
-        kept = sides.block >= 0
-        flat = self.gained_j.view(-1)
-        flat.index_add_(0, sides.block[kept], through[kept])
-        return float(through[~kept].sum(dtype=torch.float64))
+        through = before_k.reshape(-1).index_select(0, sides.cells)
+        through.add_(after_k.reshape(-1).index_select(0, sides.cells)).mul_(sides.link).mul_(0.5)
+        missing = lost - dt * float(through.sum(dtype=torch.float64))  # of the mean over the step
+        through.sub_(pushed).add_(missing / (dt * len(through))).mul_(dt * cell_m3)
+        inner = sides.inner
+        self.gained_j.view(-1).index_add_(0, sides.block[:inner], through[:inner])
+        return float(through[inner:].sum(dtype=torch.float64))
 
     def advance(self, now_s: float, window_k: Float[Tensor, "i j k"], energy: Ledger) -> None:
         """Carry the blocks to the present, and look at what the window's cells are by now.
@@ -175,7 +180,7 @@ class FarField:
         torch.maximum(self.hottest_k, self.excess_k, out=self.hottest_k)
         before = self.felt_k[0] if self.felt_k is not None else None
         now = self.sides.values(self.excess_k)
-        self.felt_k = now, now if before is None else before
+        self.felt_k, self._pushed = (now, now if before is None else before), None
 
     def stored_j(self) -> float:
         """Heat of the blocks beyond the window."""
@@ -192,11 +197,13 @@ class FarField:
             for axis in (2, 3, 4):
                 around.select(axis, 0).neg_()
                 around.select(axis, -1).neg_()
-        size = [n * BLOCK for n in around.shape[2:]]
-        fine = functional.interpolate(around, size=size, mode="trilinear")[0, 0]
-        i, j, k = (slice(BLOCK, BLOCK + n) for n in shape)
-        out = fine[i, j, k]
-        return out.clone() if window is None else window.of(out)
+        cells = [slice(0, n) for n in shape] if window is None else window.slices
+        near = [slice(s.start // BLOCK, -(-s.stop // BLOCK) + 2) for s in cells]
+        part = around[(..., *near)]  # the blocks of these cells and one more on each side
+        size = [n * BLOCK for n in part.shape[2:]]
+        fine = functional.interpolate(part, size=size, mode="trilinear")[0, 0]
+        i, j, k = (slice(BLOCK, BLOCK + s.stop - s.start) for s in cells)
+        return fine[i, j, k].clone(memory_format=torch.contiguous_format)
 
     def into(self, window: Window) -> Float[Tensor, "i j k"]:
         """Excess temperature of a new window's cells, with the heat of every block kept."""

@@ -89,6 +89,7 @@ class FusedStep:
         faces: The operator's coefficients between a cell and the one before it along i, j and k,
             zero where there is none, and to the outside; flat.
         diffusion: The same as an operator on the grid: what is written there is used here.
+        edge: Flat numbers of the cells that conduct to the outside.
         buffers: Flat fields with their planes of zeros.
         name: What `run` says about it.
     """
@@ -98,6 +99,7 @@ class FusedStep:
     law: HeatLaw
     faces: Faces
     diffusion: Diffusion
+    edge: Tensor
     buffers: list[Tensor]
     name: str = "torch compiled"
 
@@ -126,6 +128,7 @@ class FusedStep:
             law=law,
             faces=(first, second, third, outer),
             diffusion=Diffusion(inner=views, outer=border),
+            edge=outer.nonzero()[:, 0],
             buffers=[like.new_zeros(cells + 2 * plane) for _ in range(5)],
         )
 
@@ -207,29 +210,16 @@ class FusedStep:
         return now, lost
 
     def _outflow(self, flat: Tensor, conduction: Conduction, pushed: Tensor) -> float:
-        """What leaves now, in W/m3 over cells: border planes, and cells that are held."""
-        inside = self._inside(flat).view(self.shape)
-        border = self.diffusion.outer
+        """What leaves now, in W/m3 over cells: from the border, and into cells that are held."""
         out = 0.0
-        if border is not None:
-            calm = self.box.keeps_off_the_border
-            for at in self._border:
-                here = inside[at] if calm else self.law.excess(inside[at])
-                out += float((border[at] * here).sum())
+        if len(self.edge):
+            here = self._inside(flat).index_select(0, self.edge)
+            if not self.box.keeps_off_the_border:
+                here = self.law.excess(here)
+            out = float(here.mul_(self.faces[3].index_select(0, self.edge)).sum())
         if conduction.held is not None:
             out += self._into_held(flat, conduction.held, pushed)
         return out
-
-    @property
-    def _border(self) -> list[tuple[slice, slice, slice]]:
-        """The six sides, each cell once."""
-        sides = []
-        for axis, cells in enumerate(self.shape):
-            inner = [slice(1, n - 1) if a < axis else slice(None) for a, n in enumerate(self.shape)]
-            for end in {0, cells - 1}:
-                i, j, k = (slice(end, end + 1) if a == axis else s for a, s in enumerate(inner))
-                sides.append((i, j, k))
-        return sides
 
     def _into_held(self, flat: Tensor, held: Tensor, pushed: Tensor) -> float:
         plane, row = self.shape[1] * self.shape[2], self.shape[2]

@@ -115,9 +115,8 @@ class GrowingWindow:
 
     def push(self, source: Float[Tensor, "i j k"]) -> Float[Tensor, "m"]:
         """Add what the sides bring to a step's heat; returns it, W/m3 per side."""
-        sides = self.far.sides
-        pushed = sides.link * self.far.felt()
-        source.view(-1).index_add_(0, sides.cells, pushed)
+        pushed = self.far.pushed()
+        source.view(-1).index_add_(0, self.far.sides.cells, pushed)
         return pushed
 
     def sides_to_move(self, excess_k: Float[Tensor, "i j k"], box: HotBox) -> set[tuple[int, int]]:

@@ -3,26 +3,21 @@
 Most of a grid stays at body temperature for most of a run. Damage, phase, perfusion stop and changed
 conductivity are therefore computed only in a box around tissue that has left baseline by more than
 `HOT_K`; the box never shrinks. Outside it the laws are at their baseline branch: temperature is heat
-content, no dose is counted (both thermal doses begin at 39 C), and the three-state model differs from
-its baseline course by 3 % of a damage of 0.0005.
+content, no dose is counted (both thermal doses begin at 39 C, and are counted in a box of their own:
+`dying`), and the three-state model differs from its baseline course by 3 % of a damage of 0.0005.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
     from jaxtyping import Float
     from torch import Tensor
 
-    from netseg.simulate.active import Window
-    from netseg.simulate.damage import DamageModel
     from netseg.simulate.enthalpy import HeatLaw
 
 HOT_K = 1.0
@@ -92,6 +87,33 @@ class HotBox:
             self.high[axis] = last if empty else max(self.high[axis], last)
         return before != (*self.low, *self.high)
 
+    def cover_all(self, excess_k: Float[Tensor, "i j k"], above_k: float, within: HotBox) -> None:
+        """Grow to hold every cell of another box that is at least so warm; each one is looked at.
+
+        Args:
+            excess_k: Temperature above baseline.
+            above_k: How warm.
+            within: Where to look; beyond it no cell is so warm.
+        """
+        if within.is_empty:
+            return
+        hot = within.of(excess_k) >= above_k
+        along = 1
+        if hot.shape[2] % STRIDE == 0:  # boxes end with a stride: its four bytes are one number
+            hot, along = hot.view(torch.int32), STRIDE
+        side, top = hot.any(2), hot.any(0)
+        planes = side.any(1), side.any(0), top.any(0)
+        empty = self.is_empty
+        for axis, (plane, cells) in enumerate(zip(planes, (1, 1, along), strict=True)):
+            where = plane.nonzero()
+            if len(where) == 0:
+                return
+            first = (within.low[axis] + cells * int(where[0])) // STRIDE * STRIDE
+            last = -(-(within.low[axis] + cells * (int(where[-1]) + 1)) // STRIDE) * STRIDE
+            last = min(self.shape[axis], last)
+            self.low[axis] = first if empty else min(self.low[axis], first)
+            self.high[axis] = last if empty else max(self.high[axis], last)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxedLaw:
@@ -100,10 +122,12 @@ class BoxedLaw:
     Attributes:
         law: The tissue's law.
         box: Where to ask it; elsewhere temperature is heat content and nothing has changed phase.
+        warm: Box of all cells that may have changed phase, if a smaller one is known.
     """
 
     law: HeatLaw
     box: HotBox
+    warm: HotBox | None = None
 
     @property
     def latent_k(self) -> float:
@@ -119,127 +143,11 @@ class BoxedLaw:
 
     def vapour(self, heat_k: Float[Tensor, "i j k"]) -> Float[Tensor, "i j k"]:
         """Share of the water that has changed phase."""
-        out = torch.zeros_like(heat_k)
-        if not self.box.is_empty:
-            self.box.of(out).copy_(self.law.vapour(self.box.of(heat_k)))
+        out, box = torch.zeros_like(heat_k), self.box if self.warm is None else self.warm
+        if not box.is_empty:
+            box.of(out).copy_(self.law.vapour(box.of(heat_k)))
         return out
 
     def steepest(self, highest_heat_k: float) -> float:
         """As the law's."""
         return self.law.steepest(highest_heat_k)
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Dying:
-    """Damage by several models, computed within the box.
-
-    Attributes:
-        models: The models; the first stops perfusion.
-        box: Where they are computed.
-        baseline_c: Temperature of unheated tissue.
-        inside: State by model name for the cells of the box as it was at `known`.
-        outside: State of one cell that stays at baseline.
-        known: The box that `inside` belongs to.
-        compiled: Whether each model's step is compiled into one loop.
-    """
-
-    models: Sequence[DamageModel]
-    box: HotBox
-    baseline_c: float
-    inside: dict[str, Tensor]
-    outside: dict[str, Tensor]
-    known: tuple[slice, slice, slice] | None = None
-    compiled: bool = False
-
-    @classmethod
-    def start(
-        cls,
-        models: Sequence[DamageModel],
-        box: HotBox,
-        baseline_c: float,
-        like: Tensor,
-        *,
-        compiled: bool = False,
-    ) -> Dying:
-        """Nothing has died."""
-        cell = like.new_zeros(1, 1, 1)
-        return cls(
-            models=models,
-            box=box,
-            baseline_c=baseline_c,
-            inside={},
-            outside={m.name: m.start(cell) for m in models},
-            compiled=compiled,
-        )
-
-    def advance(self, before_k: Tensor, after_k: Tensor, step_s: float) -> None:
-        """One step in which the excess temperature went linearly from before to after."""
-        self._grow()
-        calm = before_k.new_full((1, 1, 1), self.baseline_c)
-        before_c = self.box.of(before_k) + self.baseline_c
-        after_c = self.box.of(after_k) + self.baseline_c
-        for model in self.models:
-            name = model.name
-            self.outside[name] = model.advance(self.outside[name], calm, calm, step_s)
-            if self.box.is_empty:
-                continue
-            state = self.inside[name]
-            if self.compiled:  # flat, so that boxes of all sizes share one compilation
-                flat = (_laid_flat(t) for t in (state, before_c, after_c))
-                self.inside[name] = _compiled_advance()(model, *flat, step_s).view(state.shape)
-            else:
-                self.inside[name] = model.advance(state, before_c, after_c, step_s)
-
-    def perfused(self) -> Tensor:
-        """Share of the blood flow left in the box, by the first model."""
-        model = self.models[0]
-        return model.perfused(self.inside[model.name])
-
-    def whole(self, window: Window | None = None) -> dict[str, Tensor]:
-        """State by model name for the whole grid.
-
-        Args:
-            window: Where in the grid these cells lie; they are all of it if not given.
-        """
-        grid, known = self.box.shape, self.known
-        if window is not None:
-            grid = window.shape
-            known = known and tuple(
-                slice(s.start + a, s.stop + a) for s, a in zip(known, window.low, strict=True)
-            )
-        return {m.name: self._filled(m.name, HotBox.whole(grid), known) for m in self.models}
-
-    def _grow(self) -> None:
-        """Give cells new in the box the state of calm tissue."""
-        if self.box.is_empty or self.known == self.box.slices:
-            return
-        self.inside = {m.name: self._filled(m.name, self.box, self.known) for m in self.models}
-        self.known = self.box.slices
-
-    def _filled(self, name: str, box: HotBox, known: tuple[slice, ...] | None) -> Tensor:
-        calm = self.outside[name]
-        sizes = [b - a for a, b in zip(box.low, box.high, strict=True)]
-        state = calm.expand(*calm.shape[:-3], *sizes).clone()
-        if known is not None:
-            place = [slice(s.start - a, s.stop - a) for s, a in zip(known, box.low, strict=True)]
-            state[(..., *place)] = self.inside[name]
-        return state
-
-
-def _advance(
-    model: DamageModel, state: Tensor, before_c: Tensor, after_c: Tensor, step_s: float
-) -> Tensor:
-    return model.advance(state, before_c, after_c, step_s)
-
-
-def _laid_flat(values: Tensor) -> Tensor:
-    """A flat copy that is nobody's view: compiled code asks what a view is a view of."""
-    flat = values.new_empty((*values.shape[:-3], values.shape[-3:].numel()))
-    flat.view(values.shape).copy_(values)
-    return flat
-
-
-@cache
-def _compiled_advance() -> Callable[..., Tensor]:
-    """A model's step as one loop; compiled once per model, for fields of any length."""
-    return torch.compile(_advance, dynamic=True)

@@ -155,7 +155,7 @@ def run(
             )
         state.remember_hottest(every_cell=step % 10 == 9)
         if growing is not None:
-            sides = growing.sides_to_move(state.excess_k, state.dying.box)
+            sides = growing.sides_to_move(state.excess_k, state.law.box)
             growing.carry(
                 now + dt, state.excess_k, energy, at_once=bool(sides) or step == steps - 1
             )

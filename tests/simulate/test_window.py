@@ -139,6 +139,18 @@ def test_a_new_window_keeps_the_heat_of_every_block():
     assert before > float((far.excess_k * far.capacity)[far.outside].sum()) > 0
 
 
+def test_blocks_look_the_same_through_a_window():
+    """One block around is all that linear interpolation needs."""
+    _, parts = treatment()
+    window = Window(shape=(48, 48, 50), low=(8, 16, 0), high=(32, 40, 50))
+    far = FarField.around(window, parts.equation)
+    blocks = torch.rand(far.excess_k.shape, generator=torch.Generator().manual_seed(6))
+    whole = far.in_cells(blocks)
+    assert whole.shape == (48, 48, 50)
+    assert torch.allclose(far.in_cells(blocks, window), whole[window.slices], atol=1e-6)
+    assert not torch.allclose(far.in_cells(blocks.flip(0), window), whole[window.slices], atol=0.1)
+
+
 def test_blocks_of_even_tissue_conduct_like_a_grid_of_blocks():
     """64 cells of volume, four times the way through sixteen times the face."""
     k = torch.full((12, 12, 12), 0.5, dtype=torch.float64)

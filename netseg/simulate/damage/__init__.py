@@ -25,6 +25,11 @@ class DamageModel(Protocol):
         """Its name in plans and reports."""
         ...
 
+    @property
+    def counts_from_c(self) -> float | None:
+        """Temperature below which its state stays as it is; None where that never holds."""
+        ...
+
     def start(self, like: Float[Tensor, "*n"]) -> Float[Tensor, "..."]:
         """The undamaged state for a field of this shape, type and device."""
         ...

@@ -47,6 +47,11 @@ class Arrhenius:
     name: str = "arrhenius"
     source: str = "liver, Jacques et al. 1996; numbers recalled, not read there"
 
+    @property
+    def counts_from_c(self) -> float:
+        """Nothing is counted below this temperature."""
+        return self.lowest_c
+
     def start(self, like: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """No damage."""
         return torch.zeros_like(like)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LN2 = math.log(2.0)
 LEAST = 0.01  # share of the lethal dose below which depth tells no more
 FLAT_K = 0.01  # below this change the midpoint's rate is right to a millionth, in fp32 too
+LOWEST_C = 39.0
 HOTTEST_C = 110.0  # the dose is long since lethal; keeps 2^(T - 43) within fp32
 
 
@@ -34,6 +35,11 @@ class Cem43:
 
     lethal_min: float | Tensor = 240.0
     name: str = "cem43"
+
+    @property
+    def counts_from_c(self) -> float:
+        """No dose is counted below 39 C."""
+        return LOWEST_C
 
     def start(self, like: Float[Tensor, "*n"]) -> Float[Tensor, "*n"]:
         """No dose."""
@@ -66,7 +72,7 @@ class Cem43:
 def _rate(temperature_c: Tensor) -> Tensor:
     above = temperature_c - 43.0
     rate = torch.exp(above * torch.where(above >= 0, LN2, 2 * LN2))
-    return torch.where(temperature_c < 39.0, 0.0, rate)
+    return torch.where(temperature_c < LOWEST_C, 0.0, rate)
 
 
 def _dose(temperature_c: Tensor) -> Tensor:

@@ -44,6 +44,11 @@ class ThreeState:
     viable: float | Tensor = 0.8
     name: str = "oneill"
 
+    @property
+    def counts_from_c(self) -> None:
+        """Cells die slowly at body temperature too."""
+        return None
+
     def start(self, like: Float[Tensor, "*n"]) -> Float[Tensor, "2 *n"]:
         """Almost everything alive, nothing dead."""
         return torch.stack((torch.full_like(like, self.alive_at_start), torch.zeros_like(like)))
