@@ -129,25 +129,29 @@ def heat_run(
 
 def _require_smooth(scene: Scene, protocol: AblationProtocol) -> None:
     """Refuse what has no derivative here."""
-    why = ""
-    if protocol.modality not in (AblationModality.MWA, AblationModality.RFA):
-        why = f"gradients are for mwa and rfa; got {protocol.modality.value}"
+    modality, why, hint = protocol.modality, "", ""
+    if modality not in (AblationModality.MWA, AblationModality.RFA):
+        why = f"gradients are for mwa and rfa; got {modality.value}"
+        hint = "Compare a few poses by `BioheatModel` instead: it simulates cold and pulses too."
     elif protocol.schedule or protocol.pairs or protocol.controller == "switching":
         why = (
             f"gradients are for all needles driven together in one phase; got the "
             f"{protocol.controller} generator with {len(protocol.schedule)} phases and "
             f"{len(protocol.pairs)} pairs"
         )
+        hint = (
+            'Drive the needles together (controller="constant", no schedule, no pairs) to improve '
+            "their poses, then simulate the protocol itself with `BioheatModel`."
+        )
     elif scene.tissue.k_rise_1_k != 0:
         why = f"gradients take a constant thermal conductivity; k_rise_1_k is {scene.tissue.k_rise_1_k}"
-    elif protocol.power_w is None and protocol.modality is AblationModality.MWA:
-        why = "mwa needs power_w; got none"
-    if why:
-        raise StudyRejectedError(
-            Code.SIMULATION_REFUSED,
-            f"{why}.",
-            hint="Take `BioheatModel` where no gradient is needed.",
+        hint = (
+            "Set the tissue's k_rise_1_k to 0, or take `BioheatModel` where no gradient is needed."
         )
+    elif protocol.power_w is None and modality is AblationModality.MWA:
+        why, hint = "mwa needs power_w; got none", "Give the generator's power_w in the protocol."
+    if why:
+        raise StudyRejectedError(Code.SIMULATION_REFUSED, f"{why}.", hint=hint)
 
 
 def _drive(protocol: AblationProtocol) -> float:

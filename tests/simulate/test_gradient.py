@@ -387,26 +387,34 @@ def test_the_generator_that_is_held_is_the_solvers():
 )
 def test_needles_that_are_not_driven_together_are_refused(how):
     plan = ablation((0, 0, -10), (0, 0, 110), device="rfa_cooled_17g_30mm", **how)
-    with pytest.raises(StudyRejectedError, match="all needles driven together in one phase"):
+    met = rf"together in one phase; got the {plan.protocol.controller} generator with {len(how.get('schedule', ()))}"
+    with pytest.raises(StudyRejectedError, match=met) as refused:
         model().score_and_gradient(plan, ball(PATIENT, (0, 0, 0), 9.0), PATIENT)
+    assert "Drive the needles together" in refused.value.notice.hint
 
 
 def test_conductivity_that_follows_temperature_is_refused():
     tissue = dataclasses.replace(load_tissue("liver_in_vivo"), k_rise_1_k=0.0025)
     simulator = DifferentiableBioheat(tissue, "cpu")
-    with pytest.raises(StudyRejectedError, match=r"constant thermal conductivity; .* 0\.0025"):
+    with pytest.raises(
+        StudyRejectedError, match=r"constant thermal conductivity; .* 0\.0025"
+    ) as no:
         simulator.score_and_gradient(
             ablation((0, 0, -10), (0, 0, 110)), ball(PATIENT, (0, 0, 0), 9.0), PATIENT
         )
+    assert "k_rise_1_k to 0" in no.value.notice.hint
 
 
-def test_freezing_has_no_gradient():
+@pytest.mark.parametrize("modality", [AblationModality.CRYO, AblationModality.IRE])
+def test_cold_and_pulses_have_no_gradient(modality):
     plan = ablation((0, 0, -10), (0, 0, 110))
-    cold = AblationProtocol(modality=AblationModality.CRYO, duration_s=60.0)
-    with pytest.raises(StudyRejectedError, match="gradients are for mwa and rfa; got cryo"):
+    other = AblationProtocol(modality=modality, duration_s=60.0)
+    met = f"gradients are for mwa and rfa; got {modality.value}"
+    with pytest.raises(StudyRejectedError, match=met) as refused:
         model().score_and_gradient(
-            dataclasses.replace(plan, protocol=cold), ball(PATIENT, (0, 0, 0), 9.0), PATIENT
+            dataclasses.replace(plan, protocol=other), ball(PATIENT, (0, 0, 0), 9.0), PATIENT
         )
+    assert "BioheatModel" in refused.value.notice.hint
 
 
 def test_a_target_of_another_frame_is_refused():
