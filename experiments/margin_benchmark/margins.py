@@ -4,7 +4,7 @@ import numpy as np
 from scipy import ndimage, spatial
 from skimage import measure
 
-from netseg.domain import AblationZone, Evidence
+from netseg.domain import AblationZone, Evidence, LabelMap
 from netseg.verify import MarginRule
 
 CUTOFF_MM = 5.0
@@ -42,7 +42,12 @@ def netseg(*_, masks):
     """`MarginRule`: the distance to the nearest viable liver."""
     seen = AblationZone(mask=masks["zone"], evidence=Evidence.GIVEN_MASKS)
     rule = MarginRule(required_mm=CUTOFF_MM)
-    (found,) = rule.check(masks["lesion"], seen, observed=True, liver=masks["liver"]).lesions
+    lesion, field = masks["lesion"], masks.get("field")
+    alone = LabelMap(lesion.inside.astype(np.uint8), lesion.grid)  # in parts, if need be
+    fields = {} if field is None else {1: field}
+    (found,) = rule.check(
+        alone, seen, observed=True, liver=masks["liver"], lesion_fields=fields, details=False
+    ).lesions
     return found.smallest_margin_mm
 
 

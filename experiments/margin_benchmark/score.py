@@ -7,6 +7,7 @@ from margins import CUTOFF_MM, METHODS, TO_ZONE
 
 from netseg.domain import AblationZone, LabelMap, Mask, Volume
 from netseg.register.transport import bend_at, carry_lesions, to_moving
+from netseg.verify.carried import carried_lesions
 
 NEAR_MM = 45.0  # of the lesion: where the reference counts its landmarks separately
 
@@ -47,7 +48,7 @@ def landmark_errors(case, registration):
 def margin_errors(case, registration, methods=("netseg",)):
     """Error of every lesion's smallest margin, by method, and its volume against the true one."""
     grid = case.control.grid
-    carried = carry_lesions(registration, case.known.lesions, grid)
+    carried, fields = carried_lesions(registration, case.known.lesions, grid)  # as the product does
     rows = []
     for number, true in case.pair.margins.items():
         lesion = carried.region(number)
@@ -57,7 +58,12 @@ def margin_errors(case, registration, methods=("netseg",)):
             "true_to_zone_mm": true.to_zone_mm,
             "volume_error": lesion.volume_ml / case.pair.lesions.region(number).volume_ml - 1,
         }
-        masks = {"lesion": lesion, "zone": case.zone, "liver": case.liver}
+        masks = {
+            "lesion": lesion,
+            "zone": case.zone,
+            "liver": case.liver,
+            "field": fields.get(number),
+        }
         for name in methods:
             if lesion.is_empty:
                 row[name] = None
