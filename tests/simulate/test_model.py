@@ -35,6 +35,9 @@ MWA = AblationProtocol(modality=AblationModality.MWA, duration_s=60.0, power_w=6
 RFA = AblationProtocol(
     modality=AblationModality.RFA, duration_s=60.0, power_w=50.0, controller="impedance"
 )
+PAUSING = AblationProtocol(
+    modality=AblationModality.RFA, duration_s=300.0, power_w=80.0, controller="impedance"
+)
 CUBE = Grid(shape=(60, 60, 60), affine_lps=np.diag([1.5, 1.5, 1.5, 1.0]), frame_uid="patient")
 
 
@@ -93,9 +96,8 @@ def test_the_zone_lies_along_the_needle_wherever_it_points():
     assert max(volumes) / min(volumes) < 1.03  # of a thousand voxels that are counted whole
 
 
-def volume_at(shift, direction, protocol, device, h=2.5):
+def volume_at(shift, direction, protocol, device, h=2.5, n=26, step_s=1.0):
     """Zone volume on a fixed grid with the needle between its cells."""
-    n = 26
     affine = np.diag([h, h, h, 1.0])
     affine[:3, 3] = -(n - 1) / 2 * h
     d = load_device(device)
@@ -112,7 +114,10 @@ def volume_at(shift, direction, protocol, device, h=2.5):
         probes=(probe,),
         tissue=load_tissue("liver_in_vivo"),
     )
-    done = simulate_scene(scene, protocol, [damage_model("arrhenius")], like=torch.zeros(()))
+    done = simulate_scene(
+        scene, protocol, [damage_model("arrhenius")], like=torch.zeros(()), step_s=step_s
+    )
+    assert (done.run["pauses"] > 5) == (protocol == PAUSING)
     return done.volumes_ml["arrhenius"]
 
 
@@ -134,6 +139,38 @@ def test_the_zone_does_not_notice_the_grid(device, protocol):
         volumes.append(volume_at(generator.uniform(-0.5, 0.5, 3), (x, y, z), protocol, device))
     spread = (max(volumes) - min(volumes)) / np.mean(volumes)
     assert spread < 0.02  # from the smallest to the largest
+
+
+def poses(count):
+    """Directions and shifts, in cells."""
+    generator = np.random.default_rng(17)
+    for _ in range(count):
+        direction = generator.normal(size=3)
+        direction /= np.linalg.norm(direction)
+        x, y, z = direction.tolist()
+        yield generator.uniform(-0.5, 0.5, 3), (x, y, z)
+
+
+@pytest.mark.slow
+def test_a_boiling_zone_with_pauses_does_not_notice_a_grid_of_a_needle_s_width():
+    """A23 (v) where the generator cuts power a dozen times: cells of 1.5 mm, steps of 0.5 s."""
+    volumes = [
+        volume_at(shift, along, PAUSING, "rfa_cooled_17g_30mm", h=1.5, n=45, step_s=0.5)
+        for shift, along in poses(10)
+    ]
+    assert (max(volumes) - min(volumes)) / np.mean(volumes) < 0.02
+
+
+@pytest.mark.slow
+def test_cells_of_two_millimetres_are_too_coarse_for_that():
+    """The twin: two needles along an axis, one between the cells. No shorter step mends it."""
+    first, second = (list(poses(8))[number] for number in (3, 7))
+    for step_s in (1.0, 0.5):
+        volumes = [
+            volume_at(shift, along, PAUSING, "rfa_cooled_17g_30mm", h=2.0, n=34, step_s=step_s)
+            for shift, along in (first, second)
+        ]
+        assert max(volumes) / min(volumes) > 1.02
 
 
 def test_a_remembered_zone_is_the_zone():
