@@ -12,6 +12,7 @@ from netseg.findings.burden import burden, lobe_of, segment_name
 from netseg.findings.composition import bright_material, necrosis, ring
 from netseg.findings.enhancement import WASH_IN, brightness, brightness_names, samples
 from netseg.findings.level import Level, without_outliers
+from netseg.findings.mr_signal import signal_names, signals
 from netseg.findings.notices import notices
 from netseg.findings.partition import approximate_segments
 from netseg.findings.pet import PetReference, lesion_on_pets, pet_references, total_uptake
@@ -42,17 +43,21 @@ class _Sources:
     Attributes:
         segmentation: Whose lesions they are.
         ct: CT and ADC series by measure, in the lesions' frame.
+        mr: MR series of arbitrary scale by name, in the lesions' frame.
         pets: PETs with their references by stem, in the lesions' frame.
         segments: Couinaud segments, None when unknown.
-        liver: Level of lesion-free liver by measure, without outliers.
+        core: Lesion-free liver, None where too little is left.
+        liver: Its level by measure, without outliers.
         liver_wash_in: Its arterial enhancement, None when unknown.
         around: Capsule and vessels by the name of the distance to them.
     """
 
     segmentation: Segmentation
     ct: Mapping[str, Series]
+    mr: Mapping[str, Series]
     pets: Mapping[str, PetReference]
     segments: LabelMap | None
+    core: Region | None
     liver: Mapping[str, Level]
     liver_wash_in: float | None
     around: Mapping[str, Nearby]
@@ -63,7 +68,8 @@ def measure(study: Study, segmentation: Segmentation, vessels: LabelMap | None =
 
     Per lesion: volume, diameters (`netseg.findings.size`), centroid; per CT phase mean and median HU,
     contrast and CNR against the liver, wash-in and washout (`wash`), necrotic and bright share and
-    enhancing ring (`composition`); per PET the uptake (`uptake`), ratios to liver and spleen and the
+    enhancing ring (`composition`); per MR series the signal against the liver beside it
+    (`mr_signal`); per PET the uptake (`uptake`), ratios to liver and spleen and the
     Krenning score of a receptor tracer (`pet`, `krenning`); distance to capsule and vessels (`place`);
     Couinaud segment and lobe by the majority of its voxels. Of the liver: volume, burden as a whole
     and per part, total lesion uptake, and the reference values of lesion-free parenchyma.
@@ -146,8 +152,10 @@ def _sources(
     return _Sources(
         segmentation=segmentation,
         ct=ct,
+        mr=signal_names(usable),
         pets=pet_references(uptake_names(usable), liver, lesions, spleen, record),
         segments=segments,
+        core=core,
         liver=levels,
         liver_wash_in=record.measures.get(WASH_IN),
         around=surroundings(liver, lesions, vessels),
@@ -196,7 +204,7 @@ def _boundary(region: Region, made: Segmentation, record: Record) -> None:
 
 
 def _enhancement(region: Region, sources: _Sources, record: Record) -> None:
-    """Everything that CT and ADC say about one lesion."""
+    """Everything that CT and MR say about one lesion."""
     values = samples(sources.ct, region)
     levels = brightness(sources.ct, values, region, "whole lesion", record)
     if WASH_IN in record.measures and sources.liver_wash_in is not None:
@@ -207,6 +215,7 @@ def _enhancement(region: Region, sources: _Sources, record: Record) -> None:
             volume_ml=region.volume_ml,
         )
     contrasts(levels, sources.liver, region, record)
+    signals(sources.mr, region, sources.core, record)
     necrosis(values, region, record)
     bright_material(values, region, record)
     ring(values, sources.liver, region, record)

@@ -51,11 +51,12 @@ class Record:
         )
 
     def sign(self, name: str, *, seen: bool | None, why_unknown: str = "") -> None:
-        """Note a sign, or why nobody can tell."""
+        """Note a sign, or why nobody can tell; a sign that is told is unknown no longer."""
         if seen is None:
             self.unknown[name] = why_unknown
         else:
             self.signs[name] = seen
+            self.unknown.pop(name, None)
 
     def cannot_tell(self, names: Iterable[str], why: str) -> None:
         """Note why quantities are unknown."""

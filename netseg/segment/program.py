@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 OURS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "__PYVENV_LAUNCHER__")
 """What would make another environment's Python look for its packages in ours."""
+TRACEBACK = "Traceback (most recent call last)"
 LAST_LINES, LINE_LENGTH = 5, 200
 
 
@@ -130,10 +131,17 @@ class Program:
 
 
 def _last_words(said: Path, scratch: Path) -> str:
-    """The last lines of what it printed, without the private folder's name."""
+    """The last lines of what it printed, without the private folder's name.
+
+    Of a Python program that fell over, the error alone: not the lines of code on the way to it.
+    """
     with said.open("rb") as log:
         log.seek(max(0, said.stat().st_size - 65536))
         text = log.read().decode("utf-8", errors="replace")
     text = text.replace(str(scratch), "…").replace("\r", "\n")
-    lines = [line.strip()[:LINE_LENGTH] for line in text.splitlines() if line.strip()]
+    printed = text.splitlines()
+    starts = [n for n, line in enumerate(printed) if line.startswith(TRACEBACK)]
+    if starts:
+        printed = [line for line in printed[starts[-1] + 1 :] if line[:1].strip()]
+    lines = [line.strip()[:LINE_LENGTH] for line in printed if line.strip()]
     return f"; it said: {' / '.join(lines[-LAST_LINES:])}" if lines else " and said nothing."

@@ -92,6 +92,8 @@ def test_its_folder_is_removed_whatever_happens(tmp_path, mischief):
 REFUSED = {
     "exit": ("print('CUDA out of memory', file=sys.stderr); sys.exit(3)", Code.PROGRAM_FAILED,
              "exit code 3; it said: CUDA out of memory"),
+    "fell over": ("raise FileNotFoundError('no checkpoint')", Code.PROGRAM_FAILED,
+                  "exit code 1; it said: FileNotFoundError: no checkpoint"),
     "silent exit": ("os._exit(1)", Code.PROGRAM_FAILED, "exit code 1 and said nothing"),
     "no file": ("sys.exit(0)", Code.PROGRAM_FAILED, r"wrote no case\.nii\.gz"),
     "no image": ("(out / 'case.nii.gz').write_bytes(b'x'); sys.exit(0)", Code.PROGRAM_FAILED,
