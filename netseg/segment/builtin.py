@@ -29,6 +29,8 @@ from netseg.segment.weights_file import load_weights
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import torch
+
     from netseg.domain import Study
     from netseg.segment.card import ModelCard
     from netseg.segment.cascade import Network, Probability
@@ -57,6 +59,7 @@ class BuiltinBackend:
         reach_mm: How far outside the liver network's answer liver or lesion may reach.
         smallest_liver_ml: Less than this is no liver.
         lesion_threshold: Probability from which a voxel is lesion; None takes the card's.
+        compiled: Compile the networks at the first study, a minute or two: for long batches.
         listing: Which spots are listed as lesions.
     """
 
@@ -73,6 +76,7 @@ class BuiltinBackend:
         reach_mm: float = 12.0,
         smallest_liver_ml: float = 200.0,
         lesion_threshold: float | None = None,
+        compiled: bool = False,
         listing: Listing = USUAL,
     ) -> None:
         unknown = [name for name in channels or () if name not in CHANNELS]
@@ -90,6 +94,7 @@ class BuiltinBackend:
         self.reach_mm = reach_mm
         self.smallest_liver_ml = smallest_liver_ml
         self.lesion_threshold = lesion_threshold
+        self.compiled = compiled
         self.listing = listing
         self._loaded: tuple[ModelCard, Network, Network] | None = None
 
@@ -177,14 +182,13 @@ class BuiltinBackend:
         """The card and both networks, read at the first call."""
         if self._loaded is None:
             from netseg.segment.cascade import Network
-            from netseg.segment.streaming import prepared
 
             card, tensors = load_weights(self.weights)
             device = pick_device(self.device)
             made = [
                 Network(
                     card=card.networks[role],
-                    module=prepared(build(card.networks[role].spec, role, tensors), device),
+                    module=self._made(build(card.networks[role].spec, role, tensors), device),
                     device=device,
                     overlap=self.overlap,
                     mirrored=self.mirrored and role == "lesions",
@@ -194,6 +198,16 @@ class BuiltinBackend:
             ]
             self._loaded = (card, made[0], made[1])
         return self._loaded
+
+    def _made(self, network: SubsetNetwork, device: torch.device) -> SubsetNetwork:
+        """On its device; of the body alone a compiled form is made: the stem's channels vary."""
+        from netseg.segment.streaming import prepared
+        from netseg.tensor.compiler import compiled
+
+        prepared(network, device)
+        if self.compiled:
+            compiled(network.body)
+        return network
 
 
 def build(spec: NetworkSpec, role: str, tensors: dict[str, np.ndarray]) -> SubsetNetwork:

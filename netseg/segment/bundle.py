@@ -46,6 +46,7 @@ class BundleBackend:
         device: "auto", "cpu" or "cuda[:N]".
         overlap: Share of the patch edge that neighbours have in common; None as described.
         smallest_liver_ml: Less than this is no liver, where the network outlines it.
+        compiled: Compile the network at the first study, a minute or two: for long batches.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class BundleBackend:
         *,
         overlap: float | None = None,
         smallest_liver_ml: float = 200.0,
+        compiled: bool = False,
     ) -> None:
         if weights is None:
             raise UsageError(
@@ -66,6 +68,7 @@ class BundleBackend:
         self.device = device
         self.overlap = overlap
         self.smallest_liver_ml = smallest_liver_ml
+        self.compiled = compiled
         self._loaded: DescribedNetwork | None = None
 
     def segment(self, study: Study) -> Segmentation:
@@ -114,7 +117,9 @@ class BundleBackend:
             from netseg.segment.described_network import load_network
 
             described = Description.beside(self.weights)
-            self._loaded = load_network(described, self.weights, pick_device(self.device))
+            self._loaded = load_network(
+                described, self.weights, pick_device(self.device), is_compiled=self.compiled
+            )
         return self._loaded
 
     def _find(self, volumes: Sequence[Volume]) -> tuple[np.ndarray, np.ndarray | None]:

@@ -15,6 +15,7 @@ from netseg.segment.monai_networks import make_network
 from netseg.segment.norms import keep_layout
 from netseg.segment.streaming import Sweep, brought_down, in_bf16, prepared
 from netseg.segment.wanted import channels_of
+from netseg.tensor.compiler import compiled
 from netseg.tensor.weights_file import load_with_card
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ class DescribedNetwork:
         )
 
 
-def load_network(described: Description, weights: Path, device: torch.device) -> DescribedNetwork:
+def load_network(
+    described: Description, weights: Path, device: torch.device, *, is_compiled: bool = False
+) -> DescribedNetwork:
     """Build a described network and fill it with its weights.
 
     The network is first built without memory, to hold its tensors against the file's and its
@@ -113,6 +116,7 @@ def load_network(described: Description, weights: Path, device: torch.device) ->
         described: What to build.
         weights: A safetensors file.
         device: Where it shall compute.
+        is_compiled: Compile it when it is first called.
 
     Raises:
         UsageError: If there is no such network or argument, or patch, channels or labels do not
@@ -141,6 +145,8 @@ def load_network(described: Description, weights: Path, device: torch.device) ->
             file=weights.name,
         ) from error
     module = prepared(keep_layout(module), device)
+    if is_compiled:
+        compiled(module)
     return DescribedNetwork(described=described, module=module, device=device, sha256=card.sha256)
 
 

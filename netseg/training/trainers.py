@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
 from netseg.domain import Code, UsageError
+from netseg.tensor.compiler import compiled, compiler_found
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Accelerator = Literal["cpu", "cuda"]
-COMPILERS = ("g++", "c++", "clang++", "gcc", "cc", "clang")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,14 +103,7 @@ class TrainerSettings:
         if self.channels_last:
             network.to(memory_format=torch.channels_last_3d)  # pyright: ignore[reportCallIssue]
         if self.compiled:
-            if (compiler := compiler_found()) is None:
-                logger.warning(
-                    "no C++ compiler was found (%s, or $CXX): the network runs uncompiled.",
-                    ", ".join(COMPILERS),
-                )
-            else:
-                logger.info("the network is compiled with %s at its first step", compiler)
-                network.compile()
+            compiled(network)
         return network
 
     def set_up(self) -> None:
@@ -183,12 +175,6 @@ def multiplies_bf16(accelerator: Accelerator) -> bool:
         return torch.cuda.is_bf16_supported(including_emulation=False)
     able = torch.cpu.get_capabilities()
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
-
-
-def compiler_found() -> str | None:
-    """The C++ compiler that torch.compile would call, None where there is none."""
-    named = os.environ.get("CXX")
-    return next((path for c in (named, *COMPILERS) if c and (path := shutil.which(c))), None)
 
 
 def _no_advertisement(line: logging.LogRecord) -> bool:

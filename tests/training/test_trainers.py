@@ -124,7 +124,7 @@ def test_without_a_compiler_the_network_runs_uncompiled_and_says_so(monkeypatch,
 @compiling
 def test_a_compiled_network_keeps_the_names_of_its_weights(monkeypatch, caplog):
     """A checkpoint of a compiled run goes on uncompiled, and the other way round."""
-    monkeypatch.setattr(trainers, "compiler_found", lambda: "g++")
+    monkeypatch.setattr("netseg.tensor.compiler.compiler_found", lambda: "g++")
     with caplog.at_level(logging.INFO):
         network = TrainerSettings(compiled=True).prepare(nn.Sequential(nn.Conv3d(1, 2, 3)))
     assert network._compiled_call_impl is not None
