@@ -4,6 +4,7 @@ python experiments/rfa_published/run.py [ROW ...] [--coarser 1.0] [--step-s 1.0]
 """
 
 import argparse
+import dataclasses
 import json
 import math
 import time
@@ -13,17 +14,24 @@ import numpy as np
 import torch
 from rows import clusters, device, liver, one_after_another, rfa, scene, triangle
 
+from netseg.simulate.contraction import EX_VIVO as EXCISED
+from netseg.simulate.contraction import IN_VIVO as LIVING
+from netseg.simulate.contraction import contracted
 from netseg.simulate.damage import Arrhenius, damage_model
 from netseg.simulate.scene_run import simulate_scene
-from netseg.simulate.surface import measure_shape
 
 FIGURES = Path(__file__).with_name("figures.json")
 HENRIQUES = Arrhenius(frequency_1_s=3.1e98, energy_j_mol=6.28e5, name="henriques")
 MODELS = (damage_model("arrhenius"), HENRIQUES, damage_model("cem43"), damage_model("oneill"))
 
 # The calibration, one set per tissue class (README.md)
-EX_VIVO = {"tissue": "liver_ex_vivo", "model": "oneill", "power_w": 200.0}
-IN_VIVO = {"tissue": "liver_in_vivo", "model": "arrhenius", "power_w": 200.0}
+EX_VIVO = {
+    "tissue": "liver_ex_vivo",
+    "model": "cem43",
+    "power_w": 200.0,
+    "contraction": dataclasses.replace(EXCISED, middle=1.0),
+}
+IN_VIVO = {"tissue": "liver_in_vivo", "model": "cem43", "power_w": 200.0, "contraction": LIVING}
 
 ONE = {"A": np.zeros(2)}
 CLUSTER = clusters([np.zeros(2)])
@@ -32,21 +40,20 @@ TRIANGLE = dict(zip("ABC", triangle(25.0), strict=True))
 PAIRS = (("A", "B"), ("B", "C"), ("C", "A"))
 
 
-def duty(on_s, off_s, total_s):
-    """Phases on and off in turn."""
+def duty(on_s, on_v, off_s, off_v, total_s):
+    """Phases of a high and a low voltage in turn."""
     phases = []
     while (left := total_s - sum(p["duration_s"] for p in phases)) > 1e-6:
-        off = len(phases) % 2 == 1
-        phases.append(
-            {"duration_s": min(left, off_s if off else on_s), **({"off": True} if off else {})}
-        )
+        low = len(phases) % 2 == 1
+        duration_s, volts = (off_s, off_v) if low else (on_s, on_v)
+        phases.append({"duration_s": min(left, duration_s), "limit_v": volts})
     return phases
 
 
 def cases(ex, viv):
     """Name: places, device, class, protocol, spacing, margin, published figures."""
     single, short = device(30.0), device(25.0)
-    frozen = device(30.0, coolant_c=0.0)
+    frozen = device(40.0, diameter_mm=1.8, coolant_c=-40.0)
     ex_w, vivo_w = ex["power_w"], viv["power_w"]
     b3, b4 = (THREE_CLUSTERS, short, ex), (TRIANGLE, single, viv)
     b9 = (ONE, frozen, ex)
@@ -65,11 +72,11 @@ def cases(ex, viv):
         "B2 cluster ex vivo 15 min": (
             CLUSTER, short, ex, rfa(900.0, power_w=ex_w), 2.0, 48.0, {"short_mm": (47.0, 1.0)}),
         "B2 cluster ex vivo 30 min": (
-            CLUSTER, short, ex, rfa(1800.0, power_w=ex_w), 3.0, 51.0, {"short_mm": (62.0, 1.0)}),
+            CLUSTER, short, ex, rfa(1800.0, power_w=ex_w), 2.0, 51.0, {"short_mm": (62.0, 1.0)}),
         "B2 cluster ex vivo 45 min": (
-            CLUSTER, short, ex, rfa(2700.0, power_w=ex_w), 3.0, 57.0, {"short_mm": (70.0, 2.0)}),
+            CLUSTER, short, ex, rfa(2700.0, power_w=ex_w), 2.0, 57.0, {"short_mm": (70.0, 2.0)}),
         "B2 cluster in vivo 12 min": (
-            CLUSTER, short, viv, rfa(720.0, power_w=vivo_w), 2.5, 36.0, {"short_mm": (31.0, 2.0)}),
+            CLUSTER, short, viv, rfa(720.0, power_w=vivo_w), 2.0, 36.0, {"short_mm": (31.0, 2.0)}),
         "B3 simultaneous": (
             *b3, rfa(720.0, power_w=ex_w), 2.0, 36.0,
             {"volume_ml": (22.3, 6.4), "centre_c": (41.0, 3.0)}),
@@ -80,22 +87,23 @@ def cases(ex, viv):
             *b3, rfa(2160.0, power_w=ex_w, schedule=seq3), 2.0, 36.0,
             {"volume_ml": (137.5, 22.2), "centre_c": (80.0, 5.0)}),
         "B4 consecutive in vivo 36 min": (
-            *b4, rfa(2160.0, power_w=vivo_w, schedule=seq3), 2.5, 30.0,
+            *b4, rfa(2160.0, power_w=vivo_w, schedule=seq3), 2.0, 30.0,
             {"volume_ml": (28.8, 13.2)}),
         "B4 switching in vivo 18 min": (
-            *b4, rfa(1080.0, power_w=vivo_w, controller="switching"), 2.5, 30.0,
+            *b4, rfa(1080.0, power_w=vivo_w, controller="switching"), 2.0, 30.0,
             {"volume_ml": (49.1, 12.3)}),
         "B4 multipolar in vivo 21 min": (
-            *b4, rfa(1272.0, power_w=vivo_w, controller="switching", pairs=PAIRS), 2.5, 30.0,
+            *b4, rfa(1272.0, power_w=vivo_w, controller="switching", pairs=PAIRS), 2.0, 30.0,
             {"volume_ml": (40.6, 16.3)}),
         "B9 continuous 715 s": (
-            *b9, rfa(715.0, power_w=ex_w, controller="constant", limit_v=60.0, limit_a=2.0), 2.0,
+            *b9, rfa(715.0, power_w=ex_w, controller="constant", limit_v=40.0, limit_a=2.0), 2.0,
             40.0, {"short_mm": (44.4, 4.1)}),
         "B9 pulsed 816 s": (
-            *b9, rfa(816.0, power_w=ex_w, controller="constant", limit_v=60.0, limit_a=2.0,
-                     schedule=duty(20.0, 10.0, 816.0)), 2.0, 40.0, {"short_mm": (46.1, 5.6)}),
+            *b9, rfa(816.0, power_w=ex_w, controller="constant", limit_a=2.0,
+                     schedule=duty(20.0, 45.0, 10.0, 30.0, 816.0)), 2.0, 40.0,
+            {"short_mm": (46.1, 5.6)}),
         "B9 impedance-controlled 1062 s": (
-            *b9, rfa(1062.0, power_w=ex_w), 2.0, 40.0, {"short_mm": (51.1, 2.3)}),
+            *b9, rfa(1062.0, power_w=ex_w, limit_v=45.0), 2.0, 40.0, {"short_mm": (51.1, 2.3)}),
     }  # fmt: skip
 
 
@@ -109,12 +117,16 @@ def simulate(case, *, coarser, step_s):
     start = time.process_time()
     done = simulate_scene(given, protocol, MODELS, like=torch.zeros(()), step_s=step_s)
     middle = tuple(np.array(done.window.shape) // 2)
-    shapes = {name: measure_shape(depth, done.window) for name, depth in done.depth.items()}
+    shapes = {
+        name: contracted(depth, done.hottest_c, done.window, calibrated["contraction"])
+        for name, depth in done.depth.items()
+    }
     ours = shapes[calibrated["model"]]
+    diameters_mm = [d[1] for d in ours.diameters_mm]
     simulated = {
-        "volume_ml": ours.volume_ml,
-        "long_mm": ours.diameters_mm[0],
-        "short_mm": ours.diameters_mm[-1] if len(places) == 1 else min(ours.diameters_mm[1:]),
+        "volume_ml": ours.volume_ml[1],
+        "long_mm": diameters_mm[0],
+        "short_mm": diameters_mm[-1] if len(places) == 1 else min(diameters_mm[1:]),
         "centre_c": float(done.fields["hottest_c"][middle]),
     }
     return {
@@ -126,8 +138,10 @@ def simulate(case, *, coarser, step_s):
         },
         "off_by": {k: round(simulated[k] / mean - 1, 3) for k, (mean, _) in published.items()},
         "by_damage_model": {
-            n: {"volume_ml": round(s.volume_ml, 1),
-                "diameters_mm": [round(d, 1) for d in s.diameters_mm]}
+            n: {"volume_ml": round(s.uncorrected.volume_ml, 1),
+                "diameters_mm": [round(d, 1) for d in s.uncorrected.diameters_mm],
+                "contracted_ml": [round(v, 1) for v in s.volume_ml],
+                "contracted_mm": [round(d[1], 1) for d in s.diameters_mm]}
             for n, s in shapes.items()
         },
         "zone": calibrated["model"],

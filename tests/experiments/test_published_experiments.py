@@ -47,9 +47,11 @@ def test_the_orders_are_read_from_the_figures(monkeypatch):
 
 def test_duty_covers_the_whole_time(monkeypatch):
     run = script(monkeypatch, "rfa_published")
-    phases = run.duty(20.0, 10.0, 816.0)
+    phases = run.duty(20.0, 45.0, 10.0, 30.0, 816.0)
     assert math.fsum(p["duration_s"] for p in phases) == pytest.approx(816.0)
-    assert math.fsum(p["duration_s"] for p in phases if p.get("off")) == pytest.approx(270.0)
+    assert math.fsum(p["duration_s"] for p in phases if p["limit_v"] == 30.0) == pytest.approx(
+        270.0
+    )
 
 
 def test_the_recorded_figures_hold_the_two_orders_that_must_come_out():
