@@ -17,7 +17,7 @@ def bodies(**settings):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_networks_are_compiled_where_asked_and_only_their_bodies(monkeypatch, caplog):
     monkeypatch.setattr("netseg.tensor.compiler.compiler_found", lambda: "g++")
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="netseg.tensor.compiler"):
         assert all(body._compiled_call_impl is not None for body in bodies(compiled=True))
     assert "compiled with g++" in caplog.text
     assert all(body._compiled_call_impl is None for body in bodies())
