@@ -21,9 +21,8 @@ from torch.autograd.function import once_differentiable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PIECE = (
-    1 << 16
-)  # elements: a quarter of a MiB in fp32, so that a few of them fit a second-level cache
+PIECE = 1 << 16
+"""Elements worked on at a time: a quarter of a MiB in fp32, so that a few fit a second-level cache."""
 NORMS = (nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 
 
@@ -73,7 +72,7 @@ class _Normed(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - the decorator's type is narrower
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride] - so the decorator types it
         ctx: Any, *grad_outputs: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, None]:
         x, weight, mean, scale = ctx.saved_tensors

@@ -277,3 +277,11 @@ def test_every_network_of_the_table_is_built_and_answers_for_its_patch(name):
         found = network(torch.zeros((1, 1, 32, 32, 32)))
     found = found[0] if isinstance(found, (list, tuple)) else found
     assert tuple(found.shape) == (1, 2, 32, 32, 32)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_a_network_is_compiled_where_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr("netseg.tensor.compiler.compiler_found", lambda: "g++")
+    file = written(tmp_path)
+    assert backend(file, compiled=True).network().module._compiled_call_impl is not None
+    assert backend(file).network().module._compiled_call_impl is None

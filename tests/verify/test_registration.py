@@ -169,7 +169,7 @@ def test_the_sub_voxel_surface_survives_a_registration(planning_mm, control_mm, 
     errors = np.array([error for error, _ in found])
     assert all(bool(fields) is has_field for _, fields in found)
     assert np.abs(errors).mean() < bar_mm
-    assert np.abs(errors).max() < 2.5 * bar_mm
+    assert np.abs(errors).max() < 2.25 * bar_mm
 
 
 def test_a_lesion_outside_the_control_scan_is_missing_among_the_carried():
