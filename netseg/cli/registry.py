@@ -100,6 +100,8 @@ def build(config: Any, **parts: Any) -> Any:
 def check(config: Mapping[str, Any]) -> str:
     """Whether a configuration names a word of the table and only settings that it has.
 
+    A word where true or false belongs would pass for true; it is refused.
+
     Args:
         config: `_target_` and the object's arguments.
 
@@ -107,7 +109,7 @@ def check(config: Mapping[str, Any]) -> str:
         The word.
 
     Raises:
-        UsageError: If the name or an argument is unknown.
+        UsageError: If the name or an argument is unknown, or a switch is neither on nor off.
     """
     name = str(config.get("_target_"))
     if name not in TARGETS:
@@ -117,12 +119,20 @@ def check(config: Mapping[str, Any]) -> str:
             hint=_did_you_mean(name, TARGETS),
         )
     known = inspect.signature(resolve(name)).parameters
-    for key in config:
-        if key != "_target_" and key not in known:
+    for key, value in config.items():
+        if key == "_target_":
+            continue
+        if key not in known:
             raise UsageError(
                 Code.CONFIG_UNKNOWN_KEY,
                 f"{name} has no setting {key!r}; it has {', '.join(known)}.",
                 hint=_did_you_mean(str(key), known),
+            )
+        if isinstance(known[key].default, bool) and not isinstance(value, bool):
+            raise UsageError(
+                Code.CONFIG_RANGE,
+                f"{name}.{key} is true or false; got {value!r}.",
+                hint=f"Say {key}=true or {key}=false.",
             )
     return name
 

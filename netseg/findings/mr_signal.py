@@ -110,7 +110,7 @@ def signals(
         return
     near = None if liver is None else _beside(region, liver)
     if near is None:
-        why = f"less than {FEWEST_ML:g} ml of lesion-free liver lie within {REACH_MM:g} mm"
+        why = f"less than {FEWEST_ML:g} ml of lesion-free liver are known within {REACH_MM:g} mm"
         record.cannot_tell([f"signal_ratio_{name}" for name in named], why)
         return
     inside, around = samples(named, region), samples(named, near)

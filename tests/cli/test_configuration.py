@@ -74,3 +74,11 @@ def test_a_users_file_is_checked_without_running_it(tmp_path: Path):
     bomb.write_text("!!python/object/apply:os.system ['true']\n")
     with pytest.raises(UsageError, match="could not determine a constructor"):
         check_file(bomb)
+
+
+@pytest.mark.parametrize("word", ["maybe", 1, None])
+def test_a_switch_is_true_or_false(word: object):
+    """A word would pass for true in silence."""
+    with pytest.raises(UsageError, match=r"builtin\.mirrored is true or false"):
+        check({"_target_": "builtin", "mirrored": word})
+    assert check({"_target_": "builtin", "mirrored": True}) == "builtin"

@@ -116,5 +116,7 @@ def test_what_cannot_be_compared_is_said():
     shell = ellipsoid(GRID, np.array([40.0, 0.0, 0.0]), (16.0,) * 3)
     alone = lesion_of(t1(ARTERIAL, 1.3), liver=shell)
     assert "less than 2 ml" in alone.unknown["signal_ratio_t1_late_arterial"]
+    nobody = lesion_of(t1(ARTERIAL, 1.3), liver=None)
+    assert "less than 2 ml" in nobody.unknown["signal_ratio_t1_late_arterial"]
     black = lesion_of(t1(ARTERIAL, 1.3, gain=0.0))
     assert "no signal" in black.unknown["signal_ratio_t1_late_arterial"]
