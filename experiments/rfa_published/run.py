@@ -4,7 +4,6 @@ python experiments/rfa_published/run.py [ROW ...] [--coarser 1.0] [--step-s 1.0]
 """
 
 import argparse
-import dataclasses
 import json
 import math
 import time
@@ -29,7 +28,7 @@ EX_VIVO = {
     "tissue": "liver_ex_vivo",
     "model": "cem43",
     "power_w": 200.0,
-    "contraction": dataclasses.replace(EXCISED, middle=1.0),
+    "contraction": EXCISED,
 }
 IN_VIVO = {"tissue": "liver_in_vivo", "model": "cem43", "power_w": 200.0, "contraction": LIVING}
 

@@ -23,7 +23,6 @@ from netseg.simulate.window import window_for
 
 MODELS = ("arrhenius", "cem43", "oneill")  # blood stops where the first says that tissue is dead
 ZONE = "cem43"  # what is compared with what was published
-CALIBRATED = dataclasses.replace(EX_VIVO, middle=1.0)  # by experiments/rfa_published, row B3
 RFA, MWA = "rfa_cooled_17g_30mm", "mwa_generic_14g"
 CASES = (
     # row, what was published, device, W, s, controller, tissue, cells in mm
@@ -63,7 +62,7 @@ def simulated(case: tuple, *, efficiency: float | None, k_rise_1_k: float | None
     )
     scene = Scene(grid=window, probes=(probe,), tissue=tissue)
     done = simulate_scene(scene, protocol, [damage_model(m) for m in MODELS], like=torch.zeros(()))
-    prior = CALIBRATED if tissue_name.endswith("ex_vivo") else IN_VIVO
+    prior = EX_VIVO if tissue_name.endswith("ex_vivo") else IN_VIVO
     zones = {m: contracted(done.depth[m], done.hottest_c, window, prior) for m in MODELS}
     first = zones[ZONE]
     return {

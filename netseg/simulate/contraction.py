@@ -63,10 +63,11 @@ class ContractionPrior:
 
 EX_VIVO = ContractionPrior(
     low=0.8,
-    middle=1.2,
+    middle=1.0,
     high=1.7,
-    source="1 is Rossmann 2014's law; Farina 2014's 52 to 74 % of volume at 95 C and more are 22 to "
-    "36 % of length, 1.0 to 1.7 times it",
+    source="1 is Rossmann 2014's law, kept by the calibration on row B3 (experiments/rfa_published); "
+    "Farina 2014's 52 to 74 % of volume at 95 C and more are 22 to 36 % of length, 1.0 to 1.7 times "
+    "it; the lower end is assumed",
 )
 IN_VIVO = ContractionPrior(
     low=0.0,
