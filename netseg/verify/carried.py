@@ -3,9 +3,9 @@
 Carried as voxels, a lesion's surface is known to half a voxel of the control scan again: it is cut a
 second time, which takes its bumps and its poles away and makes the margin too long. So the field whose
 zero level is its surface is made on the planning scan's own voxels, and looked up through the
-registration on a fine grid of its own. For lesions with bumps that halves the error and ends its bias
-at every slice thickness from 2 mm on (0.52 to 0.21 mm at 5 mm, experiment margin_benchmark); smooth
-balls gain nothing by it (experiment margin_accuracy).
+registration on a fine grid of its own. For lesions with bumps that about halves the error and ends its
+bias from slices of 2.5 to 5 mm (0.49 to 0.21 mm at 5 mm, experiment margin_benchmark); smooth balls
+gain nothing by it (experiment margin_accuracy).
 """
 
 from __future__ import annotations
