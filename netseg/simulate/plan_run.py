@@ -11,6 +11,7 @@ import torch
 
 from netseg.domain.ablation import AblationModality, AblationZone, Evidence
 from netseg.domain.volume import LabelMap, Mask, Quantity, Volume
+from netseg.simulate.calibrated import calibration_note
 from netseg.simulate.contraction import EX_VIVO, IN_VIVO, contracted
 from netseg.simulate.doubt import doubts, widened
 from netseg.simulate.lethal import lethal_models
@@ -113,6 +114,14 @@ def simulate_plan(
     document = {**zone_document(done, plan.damage[0]), **shrunk(plan, done), **doubt.document}
     if plan.notes:
         document["notes"] = list(plan.notes)
+    calibration = calibration_note(
+        done.volumes_ml,
+        leading=plan.damage[0],
+        tissue=plan.tissue.name,
+        modality=plan.protocol.modality,
+    )
+    if calibration is not None:
+        document["calibration"] = calibration
     document["volume_band_ml"] = widened(document["volume_band_ml"], doubt.document.get("ensemble"))
     return SimulationResult(
         zone=_zone(done, plan, coverage),
