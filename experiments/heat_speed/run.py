@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import torch
+from bandwidth import LEAST_BYTES, MOVED_BYTES, best, triad_gb_s
 
 from netseg.simulate.diffusion import Diffusion
 from netseg.simulate.engine import engine_for
@@ -18,29 +19,7 @@ from netseg.simulate.hot import BoxedLaw, HotBox
 from netseg.simulate.phase import PhaseLaw
 from netseg.simulate.stepping import Conduction
 
-LEAST_BYTES = 24  # temperature read and written, k, 1/(rho c), perfusion, source: perfect reuse
-MOVED_BYTES = 68  # what the two compiled sweeps touch, faces and booking included
 LAW = PhaseLaw(latent_k=472.0, dry_slope=4.8)
-
-
-def best(work, repeats):
-    """Least wall and processor time of a call: other processes can only make it longer."""
-    work()
-    walls, works = [], []
-    for _ in range(repeats):
-        wall, used = time.perf_counter(), time.process_time()
-        work()
-        walls.append(time.perf_counter() - wall)
-        works.append(time.process_time() - used)
-    return min(walls), min(works)
-
-
-def triad_gb_s(repeats):
-    """a = b + s c over three arrays far larger than the caches, by processor and by wall time."""
-    n = 32_000_000
-    a, b, c = torch.empty(n), torch.ones(n), torch.ones(n)
-    wall, used = best(lambda: torch.add(b, c, alpha=0.5, out=a), repeats)
-    return 12 * n / wall / 1e9, 12 * n / used / 1e9
 
 
 def step_of(engine, n, stages):

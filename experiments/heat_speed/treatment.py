@@ -3,7 +3,9 @@
 python experiments/heat_speed/treatment.py [--device mwa_generic_14g] [--power 60] [--cells 128] [--window off]
 
 The same treatment is run twice in one process: the first run pays the compilations, the second does
-not. Processor time stands beside wall time, which other work on the machine stretches.
+not. Processor time stands beside wall time, which other work on the machine stretches. A triad is
+measured before and after each run with the same threads: the better of the two is the roofline that
+the run is told its share of.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from bandwidth import LEAST_BYTES, MOVED_BYTES, triad_gb_s
 
 from netseg.domain import AblationProtocol, Grid, PointMm
 from netseg.simulate import growing, load_device, load_tissue, solver
@@ -61,6 +64,21 @@ def treated(given: argparse.Namespace) -> dict:
     }  # fmt: skip
 
 
+def beside_the_roofline(given: argparse.Namespace) -> dict:
+    """A treatment and its share of the triad, both by processor and by wall time."""
+    before = triad_gb_s(given.repeats)
+    row = treated(given)
+    after = triad_gb_s(given.repeats)
+    wall, used = (max(pair) for pair in zip(before, after, strict=True))
+    updates = row["run"]["cell_updates"] / 1e9
+    return row | {
+        "triad_gb_s": {"before": [round(t, 1) for t in before], "after": [round(t, 1) for t in after]},
+        "share_of_least_traffic": round(updates * LEAST_BYTES / row["cpu_s"] / used, 3),
+        "share_of_moved_traffic": round(updates * MOVED_BYTES / row["cpu_s"] / used, 3),
+        "share_of_least_traffic_by_wall": round(updates * LEAST_BYTES / row["wall_s"] / wall, 3),
+    }  # fmt: skip
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run twice and record."""
     parser = argparse.ArgumentParser()
@@ -72,12 +90,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--damage", nargs="+", default=["arrhenius"])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--window", choices=("on", "off"), default="on")
+    parser.add_argument("--repeats", type=int, default=15, help="of the triad")
     parser.add_argument("--output", type=Path)
     given = parser.parse_args(arguments)
     torch.set_num_threads(given.threads)
     rows = []
     for turn in ("with compilation", "compiled before"):
-        rows.append({"turn": turn, **treated(given)})
+        rows.append({"turn": turn, **beside_the_roofline(given)})
         print(json.dumps(rows[-1]), flush=True)
     if given.output:
         given.output.write_text(json.dumps(rows, indent=1) + "\n", "utf-8")
