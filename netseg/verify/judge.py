@@ -25,6 +25,7 @@ from netseg.verify.verdict import (
     certain,
     from_draws,
     guard_mm,
+    slice_error_mm,
 )
 from netseg.verify.viable import nearest_lumen_mm
 
@@ -85,8 +86,9 @@ class Judge:
         )
         voxels = int(np.count_nonzero(lesion.inside))
         left = int(np.count_nonzero(lesion.inside & ~zone.inside))
-        certainty = self._certainty(number, margins, smallest)
         slice_mm = max(self.image.spacing_mm)
+        hidden_mm = slice_error_mm(slice_mm, as_field=field is not None)
+        certainty = self._certainty(number, margins, smallest, hidden_mm)
         unknown = self.registration is not None and self.registration.error_mm is None
         if certainty is None or (self.errors is not None and self.errors.is_nothing(number)):
             verdict = by_distance(smallest, self.required_mm, slice_mm, left)
@@ -119,7 +121,7 @@ class Judge:
         found = replace(found, film=self._film(lesion, field, margins))
         if self.details:
             found = self._with_details(found, margins)
-        facts = self._facts(number, lesion, warnings)
+        facts = self._facts(number, lesion, hidden_mm, warnings)
         found = replace(found, why=wording.why(facts, found))
         return found if not facts.failed_gates else _withheld(found)
 
@@ -165,7 +167,11 @@ class Judge:
         )
 
     def _certainty(
-        self, number: int, margins: SurfaceMargins, smallest_mm: float
+        self,
+        number: int,
+        margins: SurfaceMargins,
+        smallest_mm: float,
+        hidden_mm: tuple[float, float],
     ) -> Certainty | None:
         if self.errors is None:
             return None
@@ -173,9 +179,15 @@ class Judge:
         if self.errors.is_nothing(number):
             return certain(smallest_mm, cutoffs)
         draws = draw_margins(margins, self.around, self.errors, number)
-        return from_draws(draws, cutoffs)
+        return from_draws(draws, cutoffs, hidden_mm)
 
-    def _facts(self, number: int, lesion: Mask, warnings: list[Notice]) -> wording.Facts:
+    def _facts(
+        self,
+        number: int,
+        lesion: Mask,
+        hidden_mm: tuple[float, float],
+        warnings: list[Notice],
+    ) -> wording.Facts:
         at_border = inputs.fills_to_border(lesion.grid, self.image)
         if at_border:
             warnings.append(inputs.border_notice(number))
@@ -190,6 +202,7 @@ class Judge:
             zone_at_border=inputs.is_at_border(self.around.zone),
             slice_mm=max(self.image.spacing_mm),
             guard_mm=guard_mm(max(self.image.spacing_mm)),
+            slice_error_mm=hidden_mm,
             errors=self.errors,
             failed_gates=failed_gates(self.registration),
             error_unknown=self.registration is not None and self.registration.error_mm is None,

@@ -38,6 +38,7 @@ class Facts:
         errors: The error model; None where there is none.
         failed_gates: Deciding checks of the registration that failed, in words.
         error_unknown: Whether two scans were registered and nobody knows how well.
+        slice_error_mm: By how much thick slices make the margin too long: mean and deviation.
     """
 
     required_mm: float
@@ -52,6 +53,7 @@ class Facts:
     errors: MarginErrors | None
     failed_gates: tuple[str, ...]
     error_unknown: bool = False
+    slice_error_mm: tuple[float, float] = (0.0, 0.0)
 
 
 def why(facts: Facts, found: LesionMargin) -> tuple[str, ...]:
@@ -139,6 +141,13 @@ def _errors(facts: Facts, found: LesionMargin) -> list[str]:
             f"probability of {found.p_a0:.0%}."
         )
     ]
+    too_long_mm, slice_sd_mm = facts.slice_error_mm
+    if slice_sd_mm:
+        sentences.append(
+            f"Slices of {facts.slice_mm:.1f} mm hide poles and bumps; the interval and the probability "
+            f"take that in, as measured on made-up scans: margins {too_long_mm:.1f} mm too long, give or "
+            f"take {slice_sd_mm:.1f} mm."
+        )
     if facts.errors.assumed:
         sentences.append(
             f"Assumed, since nobody stated it: how exact the {' and the '.join(facts.errors.assumed)} "

@@ -5,6 +5,8 @@ import pytest
 
 from netseg.domain.margin import MarginErrors, Verdict
 from netseg.domain.volume import LabelMap, Mask
+from netseg.verify.uncertainty import Draws
+from netseg.verify.verdict import from_draws, slice_error_mm
 from tests.geometry.shapes import ball, block, grid
 from tests.verify.checking import A0, margin, zone_of
 
@@ -37,6 +39,41 @@ def test_on_thick_slices_a_bare_distance_near_the_cut_off_is_uncertain():
     assert found.verdict is Verdict.A0_UNCERTAIN
     assert any("A0 from 5.50 mm" in sentence for sentence in found.why)
     assert margin(ball(on, (0, 0, 0), 10), ball(on, (0, 0, 0), 16.5)).verdict is Verdict.A0
+
+
+def test_with_an_error_model_too_thick_slices_make_an_a0_uncertain():
+    """6.9 mm and outlines to 0.1 mm: A0 on slices of 1 mm, not on slices of 5 mm, which hide poles."""
+    exact = MarginErrors(registration_mm=0.0, lesion_boundary_sd_mm=0.1, zone_boundary_sd_mm=0.1)
+    thin, thick = (
+        A0.check(
+            ball(on, (0.1, 0.2, 0.3), 10), zone_of(ball(on, (0.1, 0.2, 0.3), 16.9)), observed=True,
+            errors=exact, details=False,
+        ).lesions[0]
+        for on in (around(48, (0.8, 0.8, 1.0)), around(48, (0.8, 0.8, 5.0)))
+    )  # fmt: skip
+    assert thin.verdict is Verdict.A0
+    assert not any("hide poles" in sentence for sentence in thin.why)
+    assert thick.smallest_margin_mm > 5.2  # with the outlines' deviation alone P(A0) is 0.99
+    assert thick.verdict is Verdict.A0_UNCERTAIN
+    assert any("0.4 mm too long, give or take 0.6 mm" in sentence for sentence in thick.why)
+
+
+@pytest.mark.parametrize(("slice_mm", "p_a0"), [(2.5, 1.0), (5.0, 0.872), (4.0, 0.944)])
+def test_what_slices_hide_is_taken_off_the_draws(slice_mm, p_a0):
+    """Draws of exactly 6 mm: P(N(0.075 t, 0.11 t) <= 1 mm), by a table of the normal distribution."""
+    six = Draws(given_mm=np.full(9, 6.0), mirrored_mm=np.full(9, 6.0), repeated_mm=np.full(9, 6.0))
+    said = from_draws(six, (5.0,), slice_error_mm(slice_mm, as_field=False))
+    assert said.p_margin[5.0] == pytest.approx(p_a0, abs=0.011)
+    assert said.expected_mm == pytest.approx(
+        6.0 - (0.075 * slice_mm if slice_mm > 2.5 else 0), abs=0.02
+    )
+
+
+def test_a_lesion_known_better_than_the_slices_is_not_taken_to_be_too_long():
+    """Cut once only: nothing is taken off on average, the spread is smaller, thin slices add none."""
+    assert slice_error_mm(5.0, as_field=True) == pytest.approx((0.0, 0.325))
+    assert slice_error_mm(5.0, as_field=False) == pytest.approx((0.375, 0.55))
+    assert slice_error_mm(2.5, as_field=False) == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("big_r", [14.9, 15.1])
