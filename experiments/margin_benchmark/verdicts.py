@@ -3,8 +3,9 @@
 python experiments/margin_benchmark/verdicts.py --real                                    # the real CT
 python experiments/margin_benchmark/verdicts.py --variants plain contraction --seeds 10 11 12
 
-Only the livers are told. The scans are registered (way back included, as the error told needs it), the
-zone is found by `ClassicZone`, and `MarginRule` gets the errors that registration and zone tell.
+The livers are told, the zone is found by `ClassicZone` and, in a second row, told as well. The scans are
+registered (way back included, as the error told needs it), and `MarginRule` gets the errors that
+registration and zone tell.
 """
 
 import argparse

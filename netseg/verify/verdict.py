@@ -22,8 +22,8 @@ INTERVAL = (0.05, 0.95)
 GUARDED_FROM_MM = 2.5  # wider slices know a pole too badly for the bare distance
 GUARD_OF_SLICE = 0.1
 # What a millimetre of slice thickness does to the smallest margin of bumpy lesions, measured less true, the
-# motion known (experiment margin_benchmark): mean and standard deviation, 30 pairs for a lesion of voxels on
-# such slices, 31 for one that is carried as a field and so was cut once only.
+# motion known (experiment margin_benchmark, 30 and 31 pairs): mean and standard deviation for a lesion that
+# was cut into such slices twice, the safe side for one cut once; and of one that is carried as a field.
 TOO_LONG_OF_SLICE, SD_OF_SLICE = 0.075, 0.11
 SD_OF_SLICE_AS_FIELD = 0.065
 special: Any = scipy.special  # scipy carries no types
@@ -54,18 +54,20 @@ def certain(smallest_mm: float, cutoffs_mm: tuple[float, ...]) -> Certainty:
 
 
 def from_draws(
-    draws: Draws, cutoffs_mm: tuple[float, ...], slice_error_mm: tuple[float, float] = (0.0, 0.0)
+    draws: Draws, cutoffs_mm: tuple[float, ...], hidden_mm: tuple[float, float]
 ) -> Certainty:
     """Interval and probabilities of the true smallest margin.
 
     Args:
         draws: Draws of it, given the errors of registration and outlines.
         cutoffs_mm: The margins that it may reach.
-        slice_error_mm: What thick slices hide, as `slice_error_mm` has it; it is taken off.
+        hidden_mm: What thick slices hide, from `slice_error_mm`; it is taken off.
     """
-    too_long_mm, sd_mm = slice_error_mm
-    hidden_mm = too_long_mm + sd_mm * SLICE_NODES
-    true_mm = np.round((draws.true_mm[:, None] - hidden_mm).ravel(), shares.DIGITS)
+    too_long_mm, sd_mm = hidden_mm
+    true_mm = draws.true_mm
+    if sd_mm:
+        true_mm = (true_mm[:, None] - too_long_mm - sd_mm * SLICE_NODES).ravel()
+    true_mm = np.round(true_mm, shares.DIGITS)
     low, high = np.quantile(true_mm, INTERVAL)
     return Certainty(
         interval_mm=(shares.rounded_mm(low), shares.rounded_mm(high)),
